@@ -49,6 +49,8 @@ def page(
         dotted, message = f"{folder}.{name}", f"module {folder!r} has no attribute {name!r}"
         if name.startswith("__"):
             raise AttributeError(message)
+        if name.startswith("_foreach_") and "." not in folder:
+            return import_module(".compat.foreach", folder).foreach(name)  # type: ignore[no-any-return]
         try:
             return import_module(dotted)
         except ModuleNotFoundError as error:

@@ -85,6 +85,8 @@ PATHS: dict[str, str] = {
     "version": "compat.version",
     "return_types": "compat.private",
     "_six": "compat.private",
+    "_jit_internal": "compat.private",
+    "_vmap_internals": "compat.func",
     "_tensor": "",
     "_utils": "compat.private",
     "overrides": "compat.private",

@@ -40,7 +40,7 @@ class Exp(Function):
 
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:
-        (y,) = ctx.saved_tensors
+        (y,) = ctx.saved_variables  # the old name
         return g * y
 
 

@@ -1,5 +1,6 @@
 """Stand-ins for PyTorch's larger parts: amp, compile, func, sparse, parallel, pytree, testing."""
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,112 @@ def test_functions_of_functions_are_pytorchs() -> None:
     assert per_sample(tg.ones(2), tg.arange(4.0).view(2, 2)).tolist() == [[0, 1], [2, 3]]
 
 
+def values(tree: Any) -> Any:
+    """Numbers of nested results, each with whether it requires grad."""
+    if isinstance(tree, dict):
+        return {name: values(part) for name, part in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        return [values(part) for part in tree]
+    return np.round(tree.detach().numpy(), 12).tolist(), tree.requires_grad
+
+
+# Calls of torch.func (F): x and A are a vector and a matrix, P a parameter outside.
+FUNCTIONS: dict[str, Any] = {
+    "grad": lambda F, x, A, P: F.grad(cube)(x),
+    "grad twice": lambda F, x, A, P: F.grad(lambda z: F.grad(cube)(z).sum())(x),
+    "grad with a parameter": lambda F, x, A, P: F.grad(lambda z: (z**2 * P).sum())(x),
+    "grad of a dict": lambda F, x, A, P: F.grad(lambda z, y: (z * y["a"]).sum(), (0, 1))(
+        x, {"a": x + 1}
+    ),
+    "grad and value": lambda F, x, A, P: F.grad_and_value(
+        lambda z: (cube(z), z * 2), has_aux=True
+    )(x),
+    "vjp": lambda F, x, A, P: F.vjp(lambda z, y: {"p": z * y, "q": y}, x, x)[1]({"p": x, "q": x}),
+    "vjp's output": lambda F, x, A, P: F.vjp(lambda z: z.sin(), x)[0],
+    "jvp": lambda F, x, A, P: F.jvp(lambda z: z.sin() * A, (x,), (x,)),
+    "jvp with a parameter": lambda F, x, A, P: F.jvp(lambda z: z**2 * P, (x,), (x,)),
+    "jvp with more": lambda F, x, A, P: F.jvp(lambda z: (z.sin(), z), (x,), (x,), has_aux=True),
+    "jvp's Jacobian": lambda F, x, A, P: F.jacrev(
+        lambda y: F.jvp(lambda z: z**3, (y,), (y * 0 + 1,))[1]
+    )(x),
+    "linearize": lambda F, x, A, P: F.linearize(lambda z: z.sin(), x)[1](x),
+    "jacrev": lambda F, x, A, P: F.jacrev(lambda z, y: (z * y, {"k": y.sum()}), (0, 1))(x, x + 1),
+    "jacfwd": lambda F, x, A, P: F.jacfwd(lambda z: (A @ z, z), has_aux=True)(x),
+    "hessian": lambda F, x, A, P: F.hessian(lambda z: (z**3).prod())(x),
+    "vmap of grad": lambda F, x, A, P: F.vmap(F.grad(lambda w, z: (w * z).sum()), (None, 0))(x, A),
+    "vmap of jvp": lambda F, x, A, P: F.vmap(lambda a: F.jvp(lambda z: z**3, (a,), (a,)))(A),
+    "vmap of a dict": lambda F, x, A, P: F.vmap(
+        lambda d, c: d["a"] * c + d["b"], in_dims=({"a": 0, "b": None}, 1)
+    )({"a": A, "b": x}, A.t()),
+    "vmap to a dict": lambda F, x, A, P: F.vmap(
+        lambda a: {"u": a * 2, "v": (a.sum(), a)}, out_dims={"u": 1, "v": (0, 1)}
+    )(A),
+    "vmap to the same": lambda F, x, A, P: F.vmap(
+        lambda d, c: (d["a"] * c, c), in_dims=(0, None), out_dims=(1, None)
+    )({"a": A}, x),
+    "vmap in vmap": lambda F, x, A, P: F.vmap(F.vmap(lambda a: a * a), -1, -1)(A),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_functions_of_functions_return_what_pytorchs_return(name: str) -> None:
+    def results(t: Any) -> Any:
+        x = t.tensor([1.0, 2.0, -0.5], dtype=t.float64)
+        outside = t.tensor(2.0, dtype=t.float64, requires_grad=True)
+        matrix = t.arange(6.0, dtype=t.float64).reshape(2, 3)
+        return values(FUNCTIONS[name](t.func, x, matrix, outside))
+
+    assert results(tg) == results(torch)
+
+
+def test_a_transform_records_where_nothing_else_does() -> None:
+    with tg.no_grad():
+        assert tg.func.grad(cube)(tg.ones(2)).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda F, x: F.jvp(cube, x, x),
+    lambda F, x: F.jvp(cube, (x,), (x, x)),
+    lambda F, x: F.jvp(cube, (x,), (x[:1],)),
+    lambda F, x: F.grad(lambda z: z)(x),
+    lambda F, x: F.grad(cube, has_aux=True)(x),
+    lambda F, x: F.grad(cube)(2.0),
+    lambda F, x: F.grad(cube, argnums=3)(x),
+    lambda F, x: F.vjp(lambda z: z.argmax(), x),
+    lambda F, x: F.vjp(cube, x)[1]((x, x)),
+    lambda F, x: F.vmap(cube)(x.sum()),
+    lambda F, x: F.vmap(cube)(2.0),
+    lambda F, x: F.vmap(lambda: x)(),
+    lambda F, x: F.vmap(lambda z: 1.0)(x),
+    lambda F, x: F.vmap(lambda z, y: z)(x, x[:1]),
+    lambda F, x: F.vmap(lambda z, y: z, (0, 0, 0))(x, x),
+    lambda F, x: F.stack_module_state([]),
+])  # fmt: skip
+def test_functions_of_functions_refuse_what_pytorchs_refuse(wrong: Any) -> None:
+    with pytest.raises((RuntimeError, ValueError)) as theirs:
+        wrong(torch.func, torch.ones(2))
+    with pytest.raises(theirs.type):
+        wrong(tg.func, tg.ones(2))
+
+
+def test_an_ensemble_is_a_vmap_over_stacked_parameters() -> None:
+    models = [nn.Linear(2, 1) for _ in range(3)]
+    state = tg.func.stack_module_state(models)
+    x = tg.randn(4, 2)
+
+    def call(parameters: Any, buffers: Any, x: tg.Tensor) -> Any:
+        return tg.func.functional_call(models[0], (parameters, buffers), (x,))
+
+    out = tg.vmap(call, in_dims=(0, 0, None))(*state, x)
+    assert tg.equal(out, tg.stack([model(x) for model in models]))
+    assert state[0]["weight"].is_leaf and state[0]["weight"].requires_grad
+    with pytest.raises(RuntimeError, match="same class"):
+        tg.func.stack_module_state([models[0], nn.ReLU()])
+    with pytest.raises(RuntimeError, match="same training/eval mode"):
+        tg.func.stack_module_state([models[0], nn.Linear(2, 1).eval()])
+
+
 def test_a_module_is_called_with_other_parameters_and_keeps_its_own() -> None:
     layer = nn.Linear(2, 1)
     before = layer.weight
@@ -189,3 +296,37 @@ def test_transforms_cut_pad_and_scale() -> None:
         transforms.CenterCrop(5)(image)
     with pytest.raises(AttributeError, match="function of an image"):
         transforms.RandomPerspective  # noqa: B018
+
+
+def test_attention_and_checkpoints_take_what_pytorchs_take() -> None:
+    attention = importlib.import_module("tinygrad_mnist.nn.attention")
+    names = torch.nn.attention.SDPBackend.__members__
+    assert {x.name: x.value for x in attention.SDPBackend} == {n: names[n].value for n in names}
+    x = tg.ones(1, 2, 4)
+    with attention.sdpa_kernel([attention.SDPBackend.MATH]):
+        assert nn.functional.scaled_dot_product_attention(x, x, x).shape == x.shape
+    checkpoint = importlib.import_module("tinygrad_mnist.utils.checkpoint")
+    states = checkpoint.get_device_states(x)
+    assert states == torch.utils.checkpoint.get_device_states(torch.ones(1)) == ([], [])
+    checkpoint.set_device_states(*states)
+
+
+def test_copies_of_pytorchs_functions_ask_for_overrides() -> None:
+    F = nn.functional
+    weight = nn.Linear(2, 1).weight
+    assert not F.has_torch_function((weight,)) and not F.has_torch_function_unary(weight)
+    assert not F.has_torch_function_variadic(weight, weight)
+    with pytest.raises(TypeError, match="not supported"):
+        F.handle_torch_function(F.relu, (weight,), weight)
+
+
+@pytest.mark.parametrize("name", ["TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE"])
+def test_the_environment_disables_compile(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    assert tg.compile(cube) is cube and tg.compiler.compile()(cube) is cube
+    monkeypatch.setenv(name, "0")
+    assert tg.compile(cube) is not cube
+
+
+def test_cuda_is_not_initialized() -> None:
+    assert tg.cuda._initialized is tg.cuda.is_initialized() is False

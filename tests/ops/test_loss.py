@@ -28,7 +28,12 @@ PAIR = [A.tolist(), B.tolist()]
 
 def each(name: str, args: list[object], want: object, **settings: object) -> list[Case]:
     """A loss for each element, its mean, and its sum by PyTorch's older argument."""
-    f, want = getattr(F, name), np.array(want)
+    want = np.array(want)
+
+    def f(*a: object, **kw: object) -> object:
+        weight = {"weight": a[2]} if name == "mse_loss" and len(a) > 2 else {}
+        return getattr(F, name)(*a[: 2 if weight else None], **weight, **kw)
+
     return [
         Case(name, lambda *a: f(*a, **settings, reduction="none"), args, want.tolist()),
         Case(name, lambda *a: f(*a, **settings), args, float(want.mean())),
@@ -142,8 +147,10 @@ ONES, ROWS = tg.ones(2, 3), tg.tensor([0, 1])
 REFUSALS = [
     Refusal("reduction", lambda: F.mse_loss(ONES, ONES, reduction="max"), ValueError,
             "'max' is not a valid value for reduction"),
-    Refusal("beta", lambda: F.smooth_l1_loss(ONES, ONES, -1.0), RuntimeError, "negative values"),
-    Refusal("delta", lambda: F.huber_loss(ONES, ONES, 0.0), RuntimeError, "non-positive values"),
+    Refusal("beta", lambda: F.smooth_l1_loss(ONES, ONES, beta=-1.0), RuntimeError,
+            "negative values"),
+    Refusal("delta", lambda: F.huber_loss(ONES, ONES, delta=0.0), RuntimeError,
+            "non-positive values"),
     Refusal("shapes", lambda: F.binary_cross_entropy(ONES, ONES[0]), ShapeError, "target size [3]"),
     Refusal("no probability", lambda: F.binary_cross_entropy(ONES * 2, ONES), ShapeError,
             "should be between 0 and 1"),

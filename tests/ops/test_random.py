@@ -143,3 +143,14 @@ def test_a_captured_program_follows_the_seed() -> None:
         expected = draws(x)
         tg.manual_seed(seed)
         assert tg.equal(captured(x), expected)
+
+
+def test_a_fork_leaves_the_numbers_outside_alone() -> None:
+    tg.manual_seed(0)
+    expected = tg.rand(3).tolist()
+    for enabled in (True, False):
+        tg.manual_seed(0)
+        with random.fork_rng(devices=[], enabled=enabled):
+            tg.manual_seed(1)
+            tg.rand(2)
+        assert (tg.rand(3).tolist() == expected) is enabled

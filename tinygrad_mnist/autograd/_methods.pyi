@@ -98,11 +98,11 @@ class TensorMethods:
     def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:60
     def amax(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def amin(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:320
+    def aminmax(self, **kw: Any) -> Any: ...  # ops/reduce.py:324
     def angle(self) -> Tensor: ...  # ops/elementwise.py:239
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:239
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:412
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:410
     def arccos(self) -> Tensor: ...  # ops/table.py:137
     def arccos_(self) -> Tensor: ...  # ops/table.py:137
     def arccosh(self) -> Tensor: ...  # ops/table.py:151
@@ -135,8 +135,8 @@ class TensorMethods:
     def atanh_(self) -> Tensor: ...  # ops/table.py:152
     def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
     def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
-    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:199
+    def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
+    def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
     def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:509
     def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:509
@@ -152,9 +152,9 @@ class TensorMethods:
     def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:511
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:199
+    def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:228
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:372
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:370
     def ceil(self) -> Tensor: ...  # ops/table.py:237
     def ceil_(self) -> Tensor: ...  # ops/table.py:237
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
@@ -170,12 +170,12 @@ class TensorMethods:
     def clamp_min_(self, min: Any) -> Any: ...  # ops/elementwise.py:291
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor: ...  # ops/elementwise.py:124
-    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:332
+    def clone(self, *, memory_format: Any = ...) -> Any: ...  # ops/shape.py:361
     def conj(self) -> Tensor: ...  # ops/elementwise.py:252
     def conj_(self) -> Tensor: ...  # ops/elementwise.py:252
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:252
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:252
-    def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:219
+    def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:248
     def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:324
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:96
@@ -184,17 +184,17 @@ class TensorMethods:
     def cos_(self) -> Tensor: ...  # ops/table.py:132
     def cosh(self) -> Tensor: ...  # ops/table.py:148
     def cosh_(self) -> Tensor: ...  # ops/table.py:148
-    def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:324
+    def count_nonzero(self, dim: Any = ...) -> Any: ...  # ops/reduce.py:328
     def cov(self, *, correction: builtins.int = ..., fweights: Tensor | None = ..., aweights: Tensor | None = ...) -> Tensor: ...  # ops/statistics.py:219
     def cpu(self) -> Tensor: ...  # ops/convert.py:43
     def cross(self, other: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/calculus.py:197
     def cuda(self, *_: Any) -> Tensor: ...  # ops/convert.py:48
     def cummax(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
     def cummin(self, dim: builtins.int) -> ValuesIndices: ...  # ops/calculus.py:29
-    def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:328
-    def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:328
-    def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
-    def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:238
+    def cumprod(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:332
+    def cumprod_(self, dim: Any, *, dtype: Any = ...) -> Any: ...  # ops/reduce.py:332
+    def cumsum(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:242
+    def cumsum_(self, dim: builtins.int, *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:242
     def data_ptr(self) -> builtins.int: ...  # ops/convert.py:162
     def deg2rad(self) -> Any: ...  # ops/elementwise.py:293
     def deg2rad_(self) -> Any: ...  # ops/elementwise.py:293
@@ -209,7 +209,7 @@ class TensorMethods:
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def digamma(self) -> Any: ...  # ops/special.py:32
     def dim(self) -> builtins.int: ...  # ops/convert.py:141
-    def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:351
+    def dist(self, other: Any, p: Any = ...) -> Any: ...  # ops/reduce.py:355
     def div(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -230,19 +230,19 @@ class TensorMethods:
     def exp2(self) -> Tensor: ...  # ops/table.py:121
     def exp2_(self) -> Tensor: ...  # ops/table.py:121
     def exp_(self) -> Tensor: ...  # ops/table.py:120
-    def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:213
-    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:327
+    def expand(self, *size: Any) -> Tensor: ...  # ops/shape.py:242
+    def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:356
     def expm1(self) -> Tensor: ...  # ops/table.py:122
     def expm1_(self) -> Tensor: ...  # ops/table.py:122
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:364
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:362
     def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:331
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:401
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:399
     def fix(self) -> Tensor: ...  # ops/table.py:239
     def fix_(self) -> Tensor: ...  # ops/table.py:239
-    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:110
-    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:268
-    def fliplr(self) -> Any: ...  # ops/shape.py:334
-    def flipud(self) -> Any: ...  # ops/shape.py:335
+    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:139
+    def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:297
+    def fliplr(self) -> Any: ...  # ops/shape.py:363
+    def flipud(self) -> Any: ...  # ops/shape.py:364
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:288
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:288
@@ -264,7 +264,7 @@ class TensorMethods:
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:519
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:504
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:504
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:382
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:380
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     def get_device(self) -> Any: ...  # ops/legacy.py:219
@@ -374,13 +374,13 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:124
     def log2_(self) -> Tensor: ...  # ops/table.py:124
     def log_(self) -> Tensor: ...  # ops/table.py:123
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:391
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:389
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:115
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:109
     def logaddexp2_(self, other: Any) -> Tensor: ...  # ops/table.py:109
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:115
-    def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:332
+    def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:336
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
     def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:505
     def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:505
@@ -392,7 +392,7 @@ class TensorMethods:
     def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:507
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
-    def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:137
+    def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:141
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def lt(self, other: Any) -> Tensor: ...  # ops/table.py:501
     def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:501
@@ -402,7 +402,7 @@ class TensorMethods:
     def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:417
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:415
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:308
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:308
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
@@ -411,22 +411,22 @@ class TensorMethods:
     def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
     def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
-    def max(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
+    def max(self, dim: Any = ..., keepdim: builtins.bool = ..., *, other: Any = ...) -> Any: ...  # ops/reduce.py:96
     def maximum(self, other: Any) -> Tensor: ...  # ops/table.py:75
     def maximum_(self, other: Any) -> Tensor: ...  # ops/table.py:75
-    def mean(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:167
+    def mean(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:171
     def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
-    def min(self, dim: Any = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/reduce.py:96
+    def min(self, dim: Any = ..., keepdim: builtins.bool = ..., *, other: Any = ...) -> Any: ...  # ops/reduce.py:96
     def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:78
     def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:78
     def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:78
-    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:179
-    def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:179
+    def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:208
+    def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:208
     def msort(self) -> Tensor: ...  # ops/statistics.py:100
     def mul(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def mul_(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:206
+    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:212
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
@@ -435,11 +435,11 @@ class TensorMethods:
     def name(self) -> Tensor: ...  # ops/legacy.py:246
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
     def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:185
-    def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:345
+    def nanmean(self, dim: Any = ..., keepdim: Any = ..., **kw: Any) -> Any: ...  # ops/reduce.py:349
     def nanmedian(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Any: ...  # ops/statistics.py:42
     def nanquantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:127
-    def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:336
-    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:246
+    def nansum(self, *args: Any, **kw: Any) -> Any: ...  # ops/reduce.py:340
+    def narrow(self, dim: builtins.int, start: Any, length: builtins.int) -> Tensor: ...  # ops/shape.py:275
     def narrow_copy(self, *args: Any, **kw: Any) -> Any: ...  # ops/arrange.py:215
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
@@ -452,16 +452,16 @@ class TensorMethods:
     def negative_(self) -> Tensor: ...  # ops/table.py:56
     def nelement(self) -> builtins.int: ...  # ops/convert.py:136
     def new(self, *data: Any, device: Any = ...) -> Tensor: ...  # ops/legacy.py:57
-    def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:181
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:175
-    def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:187
-    def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:169
-    def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:181
+    def new_empty(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:183
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:177
+    def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:189
+    def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:171
+    def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:183
     def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:521
     def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:521
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:333
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:285
-    def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:260
+    def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:264
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:350
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:500
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:500
@@ -471,7 +471,7 @@ class TensorMethods:
     def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
     @property
     def output_nr(self) -> Tensor: ...  # ops/legacy.py:247
-    def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:148
+    def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:177
     def pin_memory(self, device: Any = ...) -> Any: ...  # ops/legacy.py:221
     def pinverse(self, rcond: Any = ...) -> Any: ...  # ops/linalg/older.py:63
     def polygamma(self, input: Tensor) -> Tensor: ...  # ops/special.py:101
@@ -480,15 +480,15 @@ class TensorMethods:
     def pow(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:74
-    def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:212
+    def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:216
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
     def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:101
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:294
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:294
-    def random_(self, low: builtins.int = ..., high: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:356
-    def ravel(self) -> Any: ...  # ops/shape.py:329
+    def random_(self, low: builtins.int = ..., to: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:356
+    def ravel(self) -> Any: ...  # ops/shape.py:358
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
     def reciprocal(self) -> Tensor: ...  # ops/table.py:67
@@ -499,10 +499,10 @@ class TensorMethods:
     def remainder_(self, other: Any) -> Tensor: ...  # ops/table.py:68
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
-    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:276
-    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:405
+    def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:305
+    def repeat_interleave(self, repeats: Any = ..., dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:405
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:29
-    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:324
+    def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:353
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
     def resize_as_(self, the_template: Tensor, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:102
     def resolve_conj(self) -> Tensor: ...  # ops/elementwise.py:252
@@ -521,7 +521,7 @@ class TensorMethods:
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:203
     def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
     def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
-    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:259
+    def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:288
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/scattering.py:134
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
@@ -549,24 +549,24 @@ class TensorMethods:
     def sqrt_(self) -> Tensor: ...  # ops/table.py:127
     def square(self) -> Tensor: ...  # ops/elementwise.py:42
     def square_(self) -> Tensor: ...  # ops/elementwise.py:42
-    def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:129
-    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:129
-    def std(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:180
+    def squeeze(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:158
+    def squeeze_(self, dim: Any = ...) -> Tensor: ...  # ops/shape.py:158
+    def std(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:184
     def storage_offset(self) -> Any: ...  # ops/legacy.py:229
     def stride(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:156
     def sub(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def sub_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def subtract(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def subtract_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
-    def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:155
+    def sum(self, dim: Dim = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:159
     def sum_to_size(self, *size: Any) -> Tensor: ...  # ops/arrange.py:145
     def svd(self, some: builtins.bool = ..., compute_uv: builtins.bool = ...) -> SVD: ...  # ops/linalg/older.py:107
-    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
-    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
-    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
-    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
-    def t(self) -> Tensor: ...  # ops/shape.py:171
-    def t_(self) -> Tensor: ...  # ops/shape.py:171
+    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
+    def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
+    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
+    def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
+    def t(self) -> Tensor: ...  # ops/shape.py:200
+    def t_(self) -> Tensor: ...  # ops/shape.py:200
     def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
     def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:385
     def tan(self) -> Tensor: ...  # ops/table.py:135
@@ -574,15 +574,15 @@ class TensorMethods:
     def tanh(self) -> Tensor: ...  # ops/table.py:149
     def tanh_(self) -> Tensor: ...  # ops/table.py:149
     def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:148
-    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:291
+    def tile(self, *dims: Any) -> Tensor: ...  # ops/shape.py:320
     def to(self, *args: Any, dtype: Any = ..., device: Any = ..., other: Any = ..., non_blocking: builtins.bool = ..., copy: builtins.bool = ..., memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:19
     def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:237
     def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
     def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:370
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
-    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
-    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:157
+    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
+    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
     def triangular_solve(self, A: Tensor, upper: builtins.bool = ..., transpose: builtins.bool = ..., unitriangular: builtins.bool = ...) -> TriangularSolve: ...  # ops/linalg/older.py:116
     def tril(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
     def tril_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:79
@@ -595,20 +595,20 @@ class TensorMethods:
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:121
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:162
-    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:122
+    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:151
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, a: builtins.float = ..., b: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:344
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:420
+    def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:344
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:425
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127
     def unsafe_split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
-    def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:140
-    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:140
-    def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:180
+    def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:169
+    def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:169
+    def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:184
     def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
-    def view(self, *shape: Any) -> Tensor: ...  # ops/shape.py:49
-    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:322
+    def view(self, *shape: Any, dtype: Any = ...) -> Tensor: ...  # ops/shape.py:49
+    def view_as(self, other: Any) -> Any: ...  # ops/shape.py:351
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:90

@@ -19,8 +19,9 @@ DType = np.dtype[Any]
 KIND = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
-def promote_types(a: DType, b: DType) -> DType:
+def promote_types(type1: DType, type2: DType) -> DType:
     """Return the dtype of `a op b` for arrays with dimensions: int64 with float32 is float32."""
+    a, b = type1, type2
     if KIND[a.kind] == KIND[b.kind] or a.kind == "b" or b.kind == "b":
         return np.promote_types(a, b)
     return a if a.kind == "f" else b

@@ -51,6 +51,11 @@ class FunctionCtx:
         self._subclassed: dict[int, Tensor] = {}  # saved Tensors of subclasses, by index
         self.live: list[int] = []  # the outputs that have a gradient
 
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """`saved_tensors` by its old name."""
+        return self.saved_tensors
+
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs, outputs or other Tensors for backward's `saved_tensors`."""
         for tensor in tensors:

@@ -35,8 +35,8 @@ def vjp(
     """
     with enable_grad():
         xs, outputs, result = _call(func, inputs, create_graph=create_graph, strict=strict)
-        seeds = _vector(v, outputs, "v")
-        grads = _pull(outputs, xs, seeds, create_graph=create_graph, strict=strict)
+        seeds = vector(v, outputs, "v")
+        grads = pulled(outputs, xs, seeds, create_graph=create_graph, strict=strict)
     return _like(result, outputs, attached=create_graph), _like(
         inputs, grads, attached=create_graph
     )
@@ -56,10 +56,10 @@ def jvp(
     """
     with enable_grad():
         xs, outputs, result = _call(func, inputs, create_graph=create_graph, strict=strict)
-        direction = _vector(v, xs, "v")
+        direction = vector(v, xs, "v")
         pulls = tuple(wrap(np.zeros(y.shape, y.dtype)).requires_grad_() for y in outputs)
-        grads = _pull(outputs, xs, pulls, create_graph=True, strict=strict)
-        moved = _pull(grads, pulls, direction, create_graph=create_graph, strict=False)
+        grads = pulled(outputs, xs, pulls, create_graph=True, strict=strict)
+        moved = pulled(grads, pulls, direction, create_graph=create_graph, strict=False)
     return _like(result, outputs, attached=create_graph), _like(
         result, moved, attached=create_graph
     )
@@ -86,7 +86,7 @@ def jacobian(
         raise NotImplementedError(f"strategy={strategy!r}: gradients here are reverse-mode")
     with enable_grad():
         xs, outputs, result = _call(func, inputs, create_graph=create_graph, strict=strict)
-        rows = [_rows(y, xs, create_graph=create_graph, strict=strict) for y in outputs]
+        rows = [jacobian_rows(y, xs, create_graph=create_graph, strict=strict) for y in outputs]
     blocks = [_like(inputs, row, attached=create_graph) for row in rows]
     return tuple(blocks) if isinstance(result, (tuple, list)) else blocks[0]
 
@@ -121,9 +121,9 @@ def vhp(
     """
     with enable_grad():
         xs, outputs, _ = _call(func, inputs, create_graph=create_graph, strict=strict)
-        grads = _pull(_scalar(outputs), xs, None, create_graph=True, strict=strict)
-        direction = _vector(v, xs, "v")
-        product = _pull(grads, xs, direction, create_graph=create_graph, strict=strict)
+        grads = pulled(_scalar(outputs), xs, None, create_graph=True, strict=strict)
+        direction = vector(v, xs, "v")
+        product = pulled(grads, xs, direction, create_graph=create_graph, strict=strict)
     value = outputs[0] if create_graph else outputs[0].detach()
     return value, _like(inputs, product, attached=create_graph)
 
@@ -174,7 +174,7 @@ def _leaf(x: Tensor) -> Tensor:
     return leaf
 
 
-def _vector(v: Any, shaped: Sequence[Tensor], name: str) -> Tensors:
+def vector(v: Any, shaped: Sequence[Tensor], name: str) -> Tensors:
     """Return v as Tensors of these shapes; ones, if v is left out and there is one element."""
     if v is None:
         if len(shaped) != 1 or shaped[0]._data.size != 1:
@@ -189,7 +189,7 @@ def _vector(v: Any, shaped: Sequence[Tensor], name: str) -> Tensors:
     return vectors
 
 
-def _pull(
+def pulled(
     outputs: Sequence[Tensor], xs: Sequence[Tensor], v: Any, *, create_graph: bool, strict: bool
 ) -> Tensors:
     """Return the gradients of v·outputs; zeros (or an error) where there is no way back."""
@@ -205,13 +205,13 @@ def _pull(
     return tuple(wrap(np.zeros(x.shape, x.dtype)) if g is None else g for g, x in pairs)
 
 
-def _rows(y: Tensor, xs: Tensors, *, create_graph: bool, strict: bool) -> Tensors:
+def jacobian_rows(y: Tensor, xs: Tensors, *, create_graph: bool, strict: bool) -> Tensors:
     """Return the Jacobian of one output by each input."""
     rows_by_input: list[list[Tensor]] = [[] for _ in xs]
     for index in np.ndindex(y.shape):
         seed = np.zeros(y.shape, y.dtype)
         seed[index] = 1
-        grads = _pull((y,), xs, (wrap(seed),), create_graph=create_graph, strict=strict)
+        grads = pulled((y,), xs, (wrap(seed),), create_graph=create_graph, strict=strict)
         for rows, g in zip(rows_by_input, grads, strict=True):
             rows.append(g.reshape(1, *g.shape))
     blocks = []
@@ -235,7 +235,7 @@ def _gradient_of(func: Func, inputs: Any, *, strict: bool) -> Func:
         y = func(*xs)
         if strict and not y.requires_grad:
             raise RuntimeError("the output of the function does not depend on the inputs (strict)")
-        grads = _pull(_scalar(as_tuple(y)), xs, None, create_graph=True, strict=strict)
+        grads = pulled(_scalar(as_tuple(y)), xs, None, create_graph=True, strict=strict)
         return grads if isinstance(inputs, (tuple, list)) else grads[0]
 
     return first

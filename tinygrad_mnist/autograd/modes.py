@@ -209,12 +209,26 @@ class no_grad(Switch):
 class inference_mode(Switch):
     """Record nothing inside, as `no_grad`: this engine has no cheaper mode."""
 
+    def __new__(cls, mode: Any = True) -> Any:
+        self = super().__new__(cls)
+        if not callable(mode):
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(mode)
+
     def __init__(self, mode: bool = True) -> None:
         super().__init__(grad=not mode)
 
 
 class enable_grad(Switch):
     """Record inside, within a `no_grad` block."""
+
+    def __new__(cls, function: F | None = None) -> Any:
+        self = super().__new__(cls)
+        if function is None:
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(function)
 
     def __init__(self) -> None:
         super().__init__(grad=True)

@@ -18,6 +18,15 @@ def checkpoint(
     return function(*args, **kw)
 
 
+def get_device_states(*args: Any) -> tuple[list[int], list[Any]]:
+    """Return ([], []): no Tensor is on a device whose random numbers have a state of their own."""
+    return [], []
+
+
+def set_device_states(devices: Any, states: Any, *, device_type: Any = None) -> None:
+    """Do nothing: there is no such state."""
+
+
 def checkpoint_sequential(functions: Any, segments: int, input: Any, **kw: Any) -> Any:
     """Call the functions one after the other."""
     for function in functions.children() if hasattr(functions, "children") else functions:

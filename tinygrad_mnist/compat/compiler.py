@@ -5,9 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from tinygrad_mnist.compat.scripting import compile as compile
-
 config = SimpleNamespace()
+
+
+def compile(*args: Any, **kw: Any) -> Any:
+    """Call `tinygrad_mnist.compile`, loaded here only: many ask whether there is a compiler."""
+    from tinygrad_mnist.compat import scripting
+
+    return scripting.compile(*args, **kw)
 
 
 def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:

@@ -19,6 +19,7 @@ def is_available() -> bool:
     return False
 
 
+_initialized = False  # read by programs that store the state of random numbers
 is_initialized = is_built = is_bf16_supported = is_current_stream_capturing = is_available
 
 

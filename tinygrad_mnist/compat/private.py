@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import itertools
-from collections.abc import Callable, Iterable
+import typing
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tinygrad_mnist import nn
@@ -26,6 +29,7 @@ string_classes = (str, bytes)
 int_classes = int
 container_abcs = __import__("collections.abc").abc
 inf = float("inf")
+Optional, Union = typing.Optional, typing.Union
 
 
 def _ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple[Any, ...]]:
@@ -85,9 +89,29 @@ def _if_scalar_type_as(other: Any, *_: Any) -> Any:
     return other
 
 
+class SDPBackend(enum.IntEnum):
+    """PyTorch's kernels of attention; here is one, whichever is asked for."""
+
+    ERROR, MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = range(-1, 5)
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """Do nothing: attention is computed by one kernel."""
+    yield
+
+
 def has_torch_function(args: Iterable[Any]) -> bool:
     """Return False: no class overrides functions with `__torch_function__`."""
     return False
+
+
+def has_torch_function_variadic(*args: Any) -> bool:
+    """Return False for any arguments, as `has_torch_function` does."""
+    return False
+
+
+has_torch_function_unary = has_torch_function_variadic
 
 
 def handle_torch_function(*args: Any, **kw: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from typing import Any
 
@@ -12,6 +13,7 @@ from tinygrad_mnist.nn.module import Module
 
 __all__ = ["compile"]
 
+DISABLING = ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE")  # PyTorch's; "1" compiles nothing
 ANY_CLASS: Any = {"weights_only": False}
 
 
@@ -42,7 +44,8 @@ def compile(
 ) -> Any:  # fmt: skip
     """Compile a function, or a module's call, with the jit in its default form.
 
-    PyTorch's settings are accepted; only `disable` has an effect. For speed, compile the
+    PyTorch's settings are accepted; only `disable` has an effect, and TORCHDYNAMO_DISABLE=1 in the
+    environment. For speed, compile the
     whole step, with `backward()` and `optimizer.step()`, by `jit`.
 
     >>> import tinygrad_mnist as tg
@@ -51,7 +54,7 @@ def compile(
     """
     if model is None:
         return functools.partial(compile, disable=disable)
-    if disable:
+    if disable or "1" in map(os.environ.get, DISABLING):
         return model
     return OptimizedModule(model) if isinstance(model, Module) else jit(model)
 

@@ -170,7 +170,7 @@ def _long(*blocks: Array) -> Sequence[Array]:
 def _repeated(by_column: Array, rows: Array) -> Array:
     """Return a number for each element of the longest rows that `_long` makes of such rows."""
     width, columns = rows.shape[1], len(by_column)
-    if rows.size <= SMALL:
+    if rows.size <= SMALL and width == columns:
         return by_column
     times = min(len(rows), max(1, LONG // width)) * (width // columns)
     whole = np.empty((times, columns), by_column.dtype)

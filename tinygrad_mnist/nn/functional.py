@@ -14,6 +14,12 @@ from tinygrad_mnist.ops.norm import *  # noqa: F403
 from tinygrad_mnist.ops.pool import *  # noqa: F403
 
 if TYPE_CHECKING:
+    from tinygrad_mnist.compat.private import handle_torch_function as handle_torch_function
+    from tinygrad_mnist.compat.private import has_torch_function as has_torch_function
+    from tinygrad_mnist.compat.private import has_torch_function_unary as has_torch_function_unary
+    from tinygrad_mnist.compat.private import (
+        has_torch_function_variadic as has_torch_function_variadic,
+    )
     from tinygrad_mnist.ops.activation_inplace import *  # noqa: F403
     from tinygrad_mnist.ops.adaptive_pool import *  # noqa: F403
     from tinygrad_mnist.ops.ctc import *  # noqa: F403
@@ -25,6 +31,10 @@ else:
     __getattr__, __dir__ = page(
         __name__,
         {
+            "..compat.private": (
+                "handle_torch_function has_torch_function has_torch_function_unary "
+                "has_torch_function_variadic"
+            ),
             "..ops.activation_inplace": (
                 "alpha_dropout_ celu_ dropout_ elu_ feature_alpha_dropout_ hardtanh_ leaky_relu_ "
                 "relu_ rrelu_ selu_ threshold_"

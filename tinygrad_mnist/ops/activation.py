@@ -222,8 +222,13 @@ def _implied(x: Tensor, dim: int | None) -> int:
     return chosen
 
 
-def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Tensor:
-    """softmax of logits with Gumbel noise; `hard` is one-hot forward and soft backward."""
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """softmax of logits with Gumbel noise; `hard` is one-hot forward and soft backward.
+
+    `eps` changes nothing, in PyTorch neither.
+    """
     u = call_recorded(table.uniform, shape=logits.shape, dtype=logits.dtype, rng=rng_of(None))
     tiny = float(np.finfo(logits.dtype).tiny)
     noise = -table.log(-table.log(table.clip(u, low=tiny, high=1 - 1e-7)))

@@ -31,6 +31,15 @@ NUMPY_NAMES = {
     "axis": "dim", "keepdims": "keepdim", "ddof": "correction",
     "x": "input", "a": "input", "x1": "input", "x2": "other",
 }  # fmt: skip
+# PyTorch's names where one function here has several forms, or several functions there.
+OTHER_NAMES = {
+    "split_size": "split_size_or_sections", "split_sizes": "split_size_or_sections",
+    "sections": "indices_or_sections", "indices": "indices_or_sections", "tensor": "input",
+    "axis0": "dim0", "axis1": "dim1", "size": "shape", "repeats": "sizes", "values": "other",
+    "mat1": "a", "mat": "a", "batch1": "a", "vec1": "a",
+    "mat2": "b", "vec": "b", "batch2": "b", "vec2": "b",
+    "other": "tensor", "input2": "L",
+}  # fmt: skip
 # Arguments that PyTorch has and this package has not; their neutral values are accepted.
 UNSUPPORTED = {
     "layout": "every Tensor is dense",
@@ -96,7 +105,11 @@ def _respell(
             if not any(value is neutral for neutral in NEUTRAL) and str(value) not in NEUTRAL:
                 raise TypeError(f"{called}(): {word}= is not supported; {UNSUPPORTED[word]}")
         elif word in names or word != "dtype" or value is not None:
-            arguments[word if word in names else NUMPY_NAMES.get(word, word)] = value
+            name = word
+            if word not in names:
+                other = OTHER_NAMES.get(word, word)
+                name = other if other in names else NUMPY_NAMES.get(word, word)
+            arguments[name] = value
     if variadic is not None and variadic in arguments:
         first = (arguments.pop(positional[0]),) if positional and not args else ()
         args = (*args, *first, arguments.pop(variadic))
@@ -209,6 +222,8 @@ def dim_of(ndim: int, dim: Any) -> int:
     """Count a dimension from the front; IndexError names the allowed range, as in PyTorch."""
     if type(dim) is int and 0 <= dim < ndim:
         return dim
+    if not hasattr(dim, "__index__"):
+        raise TypeError(f"dim must be int, not {type(dim).__name__}")
     dim = dim.__index__()
     reach = max(ndim, 1)
     if not -reach <= dim < reach:
@@ -241,11 +256,22 @@ def size_of(size: tuple[Any, ...]) -> tuple[int, ...]:
         sequence = size[0]
         if getattr(sequence, "ndim", 0):
             sequence = sequence.tolist()
-        size = (sequence,) if hasattr(sequence, "__index__") else tuple(sequence)
+        if not hasattr(sequence, "__index__"):
+            if not hasattr(sequence, "__iter__"):
+                raise TypeError(f"size must be tuple of ints, not {type(sequence).__name__}")
+            size = tuple(sequence)
     for n in size:
         if type(n) is not int:
-            return tuple([int(n.__index__()) for n in size])
+            return tuple([_length(n, at) for at, n in enumerate(size)])
     return size
+
+
+def _length(n: Any, at: int) -> int:
+    if not hasattr(n, "__index__"):
+        raise TypeError(
+            f"size must be tuple of ints, but found element of type {type(n).__name__} at pos {at}"
+        )
+    return int(n.__index__())
 
 
 def floating(x: Any) -> Any:

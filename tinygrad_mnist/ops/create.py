@@ -127,10 +127,12 @@ empty_like = zeros_like
 
 
 @creation
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Tensor:
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Tensor:
     """start, start + step, ... before end; `arange(end)` starts at 0."""
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
-    start, end = (0, start) if end is None else (start, end)
+    if start is None and end is None:
+        raise TypeError("arange() missing 1 required positional argument: 'end'")
+    start, end = (0, start) if end is None else (start or 0, end)
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: steps of {step} do not lead from {start} to {end}")
     if dtype is None and builtins.any(isinstance(v, float) for v in (start, end, step)):

@@ -404,9 +404,14 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 @public
 def repeat_interleave(
-    input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
-    """Each slice along `dim` repeated; `repeats` is a number, or one for each slice."""
+    """Each slice along `dim` repeated; `repeats` is a number, or one for each slice.
+
+    `repeat_interleave(repeats)` gives the index of each slice as many times as it is repeated.
+    """
+    if repeats is None:
+        input, repeats = wrap(np.arange(len(input))), input
     x = reshape(input, (-1,)) if dim is None or not input.ndim else input
     axis = 0 if dim is None else dim_of(x.ndim, dim)
     times = tensor_of(repeats)

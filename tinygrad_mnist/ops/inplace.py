@@ -341,10 +341,10 @@ def zero_(self: Tensor) -> Tensor:
     return fill_(self, 0)
 
 
-def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
-    """Write numbers uniform on [a, b)."""
+def uniform_(self: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Any = None) -> Tensor:
+    """Write numbers uniform on [low, to)."""
     drawn = random.rand(self.shape, dtype=self.dtype, generator=generator)
-    return write(self, drawn * (b - a) + a)
+    return write(self, drawn * (to - low) + low)
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -353,12 +353,10 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any
     return write(self, drawn * std + mean)
 
 
-def random_(
-    self: Tensor, low: int = 0, high: int | None = None, *, generator: Any = None
-) -> Tensor:
-    """Write integers uniform on low to high - 1; one argument alone is `high`."""
-    low, high = (0, low) if high is None and low else (low, high or 2**24)
-    return write(self, random.randint(low, high, self.shape, dtype=self.dtype, generator=generator))
+def random_(self: Tensor, low: int = 0, to: int | None = None, *, generator: Any = None) -> Tensor:
+    """Write integers uniform on low to `to` - 1; one argument alone is `to`."""
+    low, to = (0, low) if to is None and low else (low, to or 2**24)
+    return write(self, random.randint(low, to, self.shape, dtype=self.dtype, generator=generator))
 
 
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Any = None) -> Tensor:

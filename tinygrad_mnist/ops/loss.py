@@ -15,7 +15,7 @@ from tinygrad_mnist.autograd.modes import MODES, current
 from tinygrad_mnist.autograd.op import DTypeError, ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce, table
-from tinygrad_mnist.ops.arguments import in_float32
+from tinygrad_mnist.ops.arguments import in_float32, public
 from tinygrad_mnist.ops.join import broadcast_tensors
 from tinygrad_mnist.ops.refused import refuse
 
@@ -48,31 +48,54 @@ def legacy(reduction: str, size_average: bool | None, reduce: bool | None) -> st
     return "sum" if size_average is False else "mean"
 
 
-def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Give an elementwise loss the arguments `reduction`, `size_average` and `reduce`."""
+def loss(order: str) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Give an elementwise loss the arguments `reduction`, `size_average` and `reduce`.
 
-    @in_float32
-    @functools.wraps(function)
-    def call(
-        *args: Any,
-        reduction: str = "mean",
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        **kw: Any,
-    ) -> Tensor:
-        return reduced(function(*args, **kw), legacy(reduction, size_average, reduce))
+    `order` names what follows the Tensors: PyTorch's order, for arguments by position.
+    """
 
-    own = inspect.signature(function)
-    call.__signature__ = own.replace(parameters=[*own.parameters.values(), *ADDED])  # type: ignore[attr-defined]
-    return call
+    def decorate(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        own = inspect.signature(function).parameters
+        required = [name for name, p in own.items() if p.default is p.empty]
+        names = [*required, *order.split()]
+        plain = min(names.index(name) for name in ADDED if name in names)
+
+        @in_float32
+        @functools.wraps(function)
+        def call(
+            *args: Any,
+            reduction: str = "mean",
+            size_average: bool | None = None,
+            reduce: bool | None = None,
+            **kw: Any,
+        ) -> Tensor:
+            if len(args) > plain:  # PyTorch's older arguments, or what comes after them
+                if len(args) > len(names):
+                    raise TypeError(
+                        f"{function.__name__}() takes at most {len(names)} positional arguments, "
+                        f"but {len(args)} were given"
+                    )
+                kw.update(reduction=reduction, size_average=size_average, reduce=reduce)
+                kw.update(zip(names[plain:], args[plain:], strict=False))
+                return call(*args[:plain], **kw)
+            return reduced(function(*args, **kw), legacy(reduction, size_average, reduce))
+
+        parameters = {**own, **ADDED}
+        by_position = [parameters[name] for name in names]
+        rest = [
+            p.replace(kind=p.KEYWORD_ONLY) for name, p in parameters.items() if name not in names
+        ]
+        call.__signature__ = inspect.Signature([*by_position, *rest], return_annotation="Tensor")  # type: ignore[attr-defined]
+        return call
+
+    return decorate
 
 
-ADDED = [
-    p.replace(kind=p.KEYWORD_ONLY, default=default)
-    for p, default in zip(
-        inspect.signature(legacy).parameters.values(), ("mean", None, None), strict=True
-    )
-]
+ADDED = {
+    name: p.replace(default="mean" if name == "reduction" else None)
+    for name, p in inspect.signature(legacy).parameters.items()
+}
+OLDER = "size_average reduce reduction"
 
 
 def _check_sizes(input: Tensor, target: Tensor) -> None:
@@ -95,7 +118,7 @@ def _weighted(loss: Tensor, weight: Tensor | None) -> Tensor:
     return loss if weight is None else loss * weight
 
 
-@loss
+@loss(f"{OLDER} weight")
 def mse_loss(input: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """(x - t)^2.
 
@@ -108,14 +131,14 @@ def mse_loss(input: Tensor, target: Tensor, weight: Tensor | None = None) -> Ten
     return _weighted(table.square(input - target), weight)
 
 
-@loss
+@loss(f"{OLDER} weight")
 def l1_loss(input: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """|x - t|."""
     _check_sizes(input, target)
     return _weighted(table.abs(input - target), weight)
 
 
-@loss
+@loss(f"{OLDER} beta")
 def smooth_l1_loss(input: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
     """(x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2."""
     if beta < 0:
@@ -127,7 +150,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, beta: float = 1.0) -> Tensor:
     return losses if beta == 1 else losses * (1 / beta)
 
 
-@loss
+@loss("reduction delta weight")
 def huber_loss(
     input: Tensor, target: Tensor, delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -165,7 +188,7 @@ def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
         )
 
 
-@loss
+@loss(f"weight {OLDER}")
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """-(t log p + (1 - t) log(1 - p)), with each logarithm at least -100, as in PyTorch.
 
@@ -175,7 +198,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     return _weighted(table.bce_of_probability(input, target), weight)
 
 
-@loss
+@loss(f"weight {OLDER} pos_weight")
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -347,7 +370,7 @@ def _soft_cross_entropy(
 softmax_cross_entropy = cross_entropy
 
 
-@loss
+@loss("log_input full size_average eps reduce reduction")
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, eps: float = 1e-8
 ) -> Tensor:
@@ -363,7 +386,7 @@ def poisson_nll_loss(
     return losses + table.where(target > 1, stirling, 0.0)
 
 
-@loss
+@loss("full eps reduction")
 def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6
 ) -> Tensor:
@@ -376,20 +399,20 @@ def gaussian_nll_loss(
     return losses + 0.5 * math.log(2 * math.pi) if full else losses
 
 
-@loss
+@loss(f"margin {OLDER}")
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0) -> Tensor:
     """x where t = 1, max(0, margin - x) where t = -1."""
     far = table.where(target != 1, hinge(margin - input), 0.0)
     return table.where(target != -1, input, 0.0) + far
 
 
-@loss
+@loss(OLDER)
 def soft_margin_loss(input: Tensor, target: Tensor) -> Tensor:
     """log(1 + exp(-t x))."""
     return table.softplus(-target * input)
 
 
-@loss
+@loss(f"margin {OLDER}")
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0
 ) -> Tensor:
@@ -397,7 +420,7 @@ def margin_ranking_loss(
     return hinge(margin - target * (input1 - input2))
 
 
-@loss
+@loss(f"margin {OLDER}")
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0
 ) -> Tensor:
@@ -409,7 +432,7 @@ def cosine_embedding_loss(
     return table.where(target == 1, 1.0 - cos, 0.0) + far
 
 
-@loss
+@loss(f"margin p eps swap {OLDER}")
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -454,6 +477,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return reduce.sum((x1 / lengths[0]) * (x2 / lengths[1]), dim)
 
 
+@public
 @in_float32
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, which counts as eps at least."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -132,13 +134,17 @@ def randn(*size: Any, generator: Any = None, dtype: Any = None) -> Tensor:
 
 @creation
 def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = None
+    low: Any = None, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = None
 ) -> Tensor:
     """Integers, uniform on low (0) to high - 1; low may be left out: `randint(high, size)`."""
     if size is None:
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
+    if high is None or size is None:
+        missing = "size" if size is None else "high"
+        raise TypeError(f"randint() missing 1 required positional argument: {missing!r}")
+    low = 0 if low is None else low
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got {low} >= {high}")
     result_dtype = np.dtype(dtype or np.int64)
@@ -234,3 +240,16 @@ def choices_of(p: Any, uniform: Any) -> Any:
     sums = np.add.accumulate(p)
     sums /= sums[-1]
     return sums.searchsorted(uniform, "right")
+
+
+@contextlib.contextmanager
+def fork_rng(
+    devices: Any = None, enabled: bool = True, device_type: str = "cpu", **_: Any
+) -> Iterator[None]:
+    """Leave the random numbers outside as if nothing had been drawn inside."""
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(state)

@@ -94,8 +94,12 @@ def extreme(
     """Make max or min, in their three forms."""
 
     @public
-    def extremes(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    def extremes(
+        input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None
+    ) -> Any:
         x = input
+        if other is not None:
+            dim = other
         if isinstance(dim, Tensor):
             return pair(x, dim)
         if dim is None:

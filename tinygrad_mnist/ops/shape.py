@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import layout, views
 from tinygrad_mnist.autograd.modes import TAPED, current
-from tinygrad_mnist.autograd.tensor import Tensor, wrap
+from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import as_element, composed, dim_of, dims_of, public, size_of
 
@@ -47,13 +47,19 @@ def _reshaped(input: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 @public
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
     """`reshape`; RuntimeError where PyTorch's would not share memory either.
 
     Where only this library's layout rules out shared memory, the result is a copy that is kept
-    equal: see `autograd/layout.py`.
+    equal: see `autograd/layout.py`. `view(dtype)` reads the same bits as numbers of that dtype.
     """
-    size, theirs = size_of(shape), views.laid_out_as_pytorch(input)
+    try:
+        size = size_of(shape if dtype is None else (dtype,))
+    except TypeError:
+        if not isinstance(dtype or shape[0], (np.dtype, type)):
+            raise
+        return bits_as(input, np.dtype(dtype or shape[0]))
+    theirs = views.laid_out_as_pytorch(input)
     if theirs is input._data and theirs.flags.c_contiguous:
         return table.reshape(input, shape=size)
     if not _shares(theirs, size):
@@ -62,6 +68,29 @@ def view(input: Tensor, *shape: Any) -> Tensor:
             f"shape {list(input.shape)}; use .reshape(...) instead"
         )
     return _viewed(input, size)
+
+
+def bits_as(input: Tensor, dtype: Any) -> Tensor:
+    """The same memory as numbers of another dtype; the last dimension grows or shrinks."""
+    refuse_read("view(dtype)")
+    array, old = input._data, input.dtype
+    if array.ndim == 0 and old.itemsize != dtype.itemsize:
+        raise RuntimeError(
+            f"self.dim() cannot be 0 to view {old} as {dtype} (different element sizes)"
+        )
+    if dtype.itemsize > old.itemsize:
+        times = dtype.itemsize // old.itemsize
+        if array.shape[-1] % times:
+            raise RuntimeError(
+                f"self.size(-1) must be divisible by {times} to view {old} as {dtype} "
+                f"(different element sizes), but got {array.shape[-1]}"
+            )
+    try:
+        return wrap(array.view(dtype))
+    except ValueError:
+        raise RuntimeError(
+            f"self.stride(-1) must be 1 to view {old} as {dtype} (different element sizes)"
+        ) from None
 
 
 def _viewed(input: Tensor, size: tuple[int, ...]) -> Tensor:

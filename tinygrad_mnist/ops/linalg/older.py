@@ -91,10 +91,10 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 
 
 @public
-def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
-    """The inverse of A, from its Cholesky factor L."""
-    square_matrices("cholesky_inverse", L)
-    whole = further.upper_of(L) if upper else further.lower_of(L)
+def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
+    """The inverse of A, from its Cholesky factor `input`."""
+    square_matrices("cholesky_inverse", input)
+    whole = further.upper_of(input) if upper else further.lower_of(input)
     return further.inv(table.matmul(whole.mT, whole) if upper else table.matmul(whole, whole.mT))
 
 
