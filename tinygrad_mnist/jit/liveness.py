@@ -17,8 +17,8 @@ from tinygrad_mnist.jit.tape import Call, Effect, Entry, Tape, Write
 Array = np.ndarray[Any, Any]
 # Rows of the table that refuse numbers out of bounds, which shows where nobody uses the result, too
 PICKS = frozenset({
-    "assign_at", "cross_entropy_rows", "embed", "flat_index", "gather", "one_hot", "put",
-    "scatter_add", "take",
+    "assign_at", "cross_entropy_rows", "embed", "flat_index", "gather", "one_hot", "pick", "put",
+    "scatter_add", "take", "within",
 })  # fmt: skip
 
 

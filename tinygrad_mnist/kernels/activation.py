@@ -438,6 +438,7 @@ _FAR_Q = (1.0, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
           6.05183413124413191e-2, 2.33520497626869185e-3)  # fmt: skip
 
 
+@like_ufunc
 @block_by_block
 def erf(x: Array, *, out: Array | None = None) -> Array:
     """The error function: 2/sqrt(pi) * integral of exp(-t^2) from 0 to x. Integers: as floats."""
