@@ -441,3 +441,26 @@ def test_functions_in_two_threads() -> None:
     for thread in threads:
         thread.join()
     np.testing.assert_array_equal(*results)
+
+
+class Tripled(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.mark_dirty(x)
+        return x.mul_(3.0)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        return g * 3
+
+
+@pytest.mark.parametrize("way", ["through the base", "through a view"])
+def test_a_write_reaches_the_views_and_the_base_of_what_it_marks_dirty(way: str) -> None:
+    a = tg.tensor([1.0, 2.0], requires_grad=True)
+    base = a * 1
+    view = base[1:]
+    written, other = (base, view) if way == "through the base" else (view, base)
+    assert Tripled.apply(written) is written
+    other.sum().backward()
+    assert a.grad is not None
+    assert a.grad.tolist() == ([0.0, 3.0] if way == "through the base" else [1.0, 3.0])

@@ -220,3 +220,35 @@ def test_an_index_that_counts_from_the_end(name: str) -> None:
     for wrong in (-10, 9):
         with pytest.raises(IndexError):
             call(x, tg.tensor([wrong]))
+
+
+def test_index_put_takes_numbers_among_its_indices():
+    x, nine = tg.arange(6.0).view(2, 3), tg.tensor(9.0)
+    one, two = tg.tensor(1), tg.tensor(2)
+    assert x.index_put((tg.tensor([0]), two), nine).tolist() == [[0, 1, 9], [3, 4, 5]]
+    assert x.index_put((one,), nine).tolist() == [[0, 1, 2], [9, 9, 9]]
+    assert x.index_put((one, two), nine, accumulate=True).tolist() == [[0, 1, 2], [3, 4, 14]]
+    for indices in ((tg.tensor([0]), tg.tensor(7)), (tg.tensor(5),)):
+        with pytest.raises(IndexError, match="out of bounds"):
+            x.index_put(indices, nine)
+
+
+def test_an_index_of_another_rank_is_refused():
+    x, one, square = tg.arange(6.0).view(2, 3), tg.tensor(1), tg.tensor([[0, 1], [1, 0]])
+    for call in (
+        lambda: x.gather(0, one),
+        lambda: x.scatter(0, one, 3.0),
+        lambda: x.scatter_add(0, one, tg.tensor(3.0)),
+        lambda: x.scatter_reduce(0, one, tg.tensor(3.0), "prod"),
+    ):
+        with pytest.raises(RuntimeError, match="the index has 0 dimensions, the tensor 2"):
+            call()
+    for call in (
+        lambda: x.index_select(0, square),
+        lambda: x.index_add(0, square, tg.ones(4, 3)),
+        lambda: x.index_copy(0, square, tg.ones(4, 3)),
+        lambda: x.index_fill(0, square, 5.0),
+        lambda: x.index_reduce(0, square, tg.ones(4, 3), "mean"),
+    ):
+        with pytest.raises(IndexError, match="supposed to be a vector"):
+            call()

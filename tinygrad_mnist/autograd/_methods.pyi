@@ -63,7 +63,7 @@ class TensorMethods:
     def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:282
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:283
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
@@ -81,18 +81,18 @@ class TensorMethods:
     def acosh_(self) -> Tensor: ...  # ops/table.py:151
     def add(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
     def add_(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:48
-    def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def addbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
+    def addbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
     def addcdiv(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:271
     def addcdiv_(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:271
     def addcmul(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:261
     def addcmul_(self, tensor1: Any, tensor2: Any, last: Any = ..., *, value: Any = ...) -> Tensor: ...  # ops/elementwise.py:261
-    def addmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addmv(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addmv_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addr(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def addr_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def addmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
+    def addmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
+    def addmv(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
+    def addmv_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
+    def addr(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
+    def addr_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
     def adjoint(self) -> Tensor: ...  # ops/arrange.py:32
     def all(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
     def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool: ...  # ops/compare.py:60
@@ -102,7 +102,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:239
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:239
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:410
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:411
     def arccos(self) -> Tensor: ...  # ops/table.py:137
     def arccos_(self) -> Tensor: ...  # ops/table.py:137
     def arccosh(self) -> Tensor: ...  # ops/table.py:151
@@ -119,8 +119,8 @@ class TensorMethods:
     def arctanh_(self) -> Tensor: ...  # ops/table.py:152
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
     def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:65
-    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:361
-    def argwhere(self) -> Tensor: ...  # ops/index.py:342
+    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor: ...  # ops/index.py:379
+    def argwhere(self) -> Tensor: ...  # ops/index.py:360
     def as_strided(self, size: Any, stride: Any, storage_offset: builtins.int | None = ...) -> Tensor: ...  # ops/legacy.py:107
     def as_subclass(self, cls: Any) -> Any: ...  # ops/legacy.py:233
     def asin(self) -> Tensor: ...  # ops/table.py:136
@@ -133,8 +133,8 @@ class TensorMethods:
     def atan_(self) -> Tensor: ...  # ops/table.py:138
     def atanh(self) -> Tensor: ...  # ops/table.py:152
     def atanh_(self) -> Tensor: ...  # ops/table.py:152
-    def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
-    def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:113
+    def baddbmm(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
+    def baddbmm_(self, a: Tensor, b: Tensor, *, beta: Any = ..., alpha: Any = ...) -> Tensor: ...  # ops/matmul.py:114
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
@@ -150,11 +150,11 @@ class TensorMethods:
     def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:518
     def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:511
     def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:511
-    def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:67
+    def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:68
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:228
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:370
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:371
     def ceil(self) -> Tensor: ...  # ops/table.py:237
     def ceil_(self) -> Tensor: ...  # ops/table.py:237
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
@@ -176,7 +176,7 @@ class TensorMethods:
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:252
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:252
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:248
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:324
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:325
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:272
@@ -205,7 +205,7 @@ class TensorMethods:
     def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:35
     def diagflat(self, offset: Any = ...) -> Any: ...  # ops/diagonal.py:75
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/diagonal.py:16
-    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:114
+    def diagonal_scatter(self, src: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:137
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor: ...  # ops/calculus.py:49
     def digamma(self) -> Any: ...  # ops/special.py:32
     def dim(self) -> builtins.int: ...  # ops/convert.py:141
@@ -214,7 +214,7 @@ class TensorMethods:
     def div_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def divide(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
     def divide_(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
-    def dot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
+    def dot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:84
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:151
@@ -234,9 +234,9 @@ class TensorMethods:
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:356
     def expm1(self) -> Tensor: ...  # ops/table.py:122
     def expm1_(self) -> Tensor: ...  # ops/table.py:122
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:362
-    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:331
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:399
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:363
+    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:332
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:400
     def fix(self) -> Tensor: ...  # ops/table.py:239
     def fix_(self) -> Tensor: ...  # ops/table.py:239
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:139
@@ -259,14 +259,14 @@ class TensorMethods:
     def frac(self) -> Any: ...  # ops/elementwise.py:290
     def frac_(self) -> Any: ...  # ops/elementwise.py:290
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
-    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:180
+    def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:186
     def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:519
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:519
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:504
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:504
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:380
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:381
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
-    def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
+    def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:104
     def get_device(self) -> Any: ...  # ops/legacy.py:219
     def greater(self, other: Any) -> Tensor: ...  # ops/table.py:502
     def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:502
@@ -286,18 +286,18 @@ class TensorMethods:
     def i0(self) -> Any: ...  # ops/special.py:48
     def igamma(self, other: Tensor) -> Tensor: ...  # ops/special.py:83
     def igammac(self, other: Tensor) -> Tensor: ...  # ops/special.py:92
-    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:268
-    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:268
-    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:286
-    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:286
-    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:298
-    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:298
-    def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
-    def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:69
-    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
-    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:202
-    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:254
-    def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:93
+    def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:283
+    def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: Any = ...) -> Tensor: ...  # ops/index.py:283
+    def index_copy(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:302
+    def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor: ...  # ops/index.py:302
+    def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:315
+    def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor: ...  # ops/index.py:315
+    def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:79
+    def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:79
+    def index_reduce(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:226
+    def index_reduce_(self, dim: builtins.int, index: Tensor, source: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:226
+    def index_select(self, dim: builtins.int, index: Tensor) -> Tensor: ...  # ops/index.py:270
+    def inner(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:94
     def int(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def inverse(self) -> Any: ...  # ops/linalg/older.py:44
     def is_complex(self) -> Any: ...  # ops/legacy.py:175
@@ -349,7 +349,7 @@ class TensorMethods:
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:246
     @property
     def itemsize(self) -> builtins.int: ...  # ops/__init__.py:164
-    def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:264
+    def kron(self, other: Tensor) -> Tensor: ...  # ops/matmul.py:265
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
@@ -374,7 +374,7 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:124
     def log2_(self) -> Tensor: ...  # ops/table.py:124
     def log_(self) -> Tensor: ...  # ops/table.py:123
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:389
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:390
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:115
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:109
@@ -402,13 +402,13 @@ class TensorMethods:
     def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:415
-    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:308
-    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:308
-    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
-    def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:92
-    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:325
-    def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:25
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:416
+    def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:326
+    def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:326
+    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:115
+    def masked_scatter_(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:115
+    def masked_select(self, mask: Tensor) -> Tensor: ...  # ops/index.py:343
+    def matmul(self, other: Any) -> Tensor: ...  # ops/matmul.py:26
     def matrix_exp(self) -> Any: ...  # ops/linalg/older.py:55
     def matrix_power(self, n: Any) -> Any: ...  # ops/linalg/older.py:59
     def max(self, dim: Any = ..., keepdim: builtins.bool = ..., *, other: Any = ...) -> Any: ...  # ops/reduce.py:96
@@ -419,7 +419,7 @@ class TensorMethods:
     def min(self, dim: Any = ..., keepdim: builtins.bool = ..., *, other: Any = ...) -> Any: ...  # ops/reduce.py:96
     def minimum(self, other: Any) -> Tensor: ...  # ops/table.py:78
     def minimum_(self, other: Any) -> Tensor: ...  # ops/table.py:78
-    def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:60
+    def mm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:61
     def mode(self, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:78
     def moveaxis(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:208
     def movedim(self, source: Any, destination: Any) -> Tensor: ...  # ops/shape.py:208
@@ -429,7 +429,7 @@ class TensorMethods:
     def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:212
     def multiply(self, other: Any) -> Tensor: ...  # ops/table.py:54
     def multiply_(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:76
+    def mv(self, vec: Tensor) -> Tensor: ...  # ops/matmul.py:77
     def mvlgamma(self, p: builtins.int) -> Tensor: ...  # ops/special.py:111
     @property
     def name(self) -> Tensor: ...  # ops/legacy.py:246
@@ -459,16 +459,16 @@ class TensorMethods:
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:183
     def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:521
     def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:521
-    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:333
-    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:285
+    def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:351
+    def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:310
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:264
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:350
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:351
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:500
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:500
     def numel(self) -> builtins.int: ...  # ops/convert.py:136
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
-    def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:103
+    def outer(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:104
     @property
     def output_nr(self) -> Tensor: ...  # ops/legacy.py:247
     def permute(self, *dims: Any) -> Tensor: ...  # ops/shape.py:177
@@ -481,13 +481,13 @@ class TensorMethods:
     def pow_(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def prelu(self, weight: Tensor) -> Tensor: ...  # ops/activation.py:74
     def prod(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:216
-    def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
-    def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:43
+    def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:53
+    def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:53
     def qr(self, some: builtins.bool = ...) -> factor.Qr: ...  # ops/linalg/older.py:101
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:294
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:294
-    def random_(self, low: builtins.int = ..., to: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:356
+    def random_(self, low: builtins.int = ..., to: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:357
     def ravel(self) -> Any: ...  # ops/shape.py:358
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
@@ -500,7 +500,7 @@ class TensorMethods:
     def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...  # ops/calculus.py:225
     def repeat(self, *sizes: Any) -> Tensor: ...  # ops/shape.py:305
-    def repeat_interleave(self, repeats: Any = ..., dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:405
+    def repeat_interleave(self, repeats: Any = ..., dim: builtins.int | None = ..., *, output_size: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:423
     def reshape(self, *shape: Any) -> Tensor: ...  # ops/shape.py:29
     def reshape_as(self, other: Any) -> Any: ...  # ops/shape.py:353
     def resize_(self, *size: Any, memory_format: Any = ...) -> Tensor: ...  # ops/legacy.py:80
@@ -515,14 +515,14 @@ class TensorMethods:
     def round_(self, *, decimals: builtins.int = ...) -> Tensor: ...  # ops/elementwise.py:161
     def rsqrt(self) -> Any: ...  # ops/elementwise.py:286
     def rsqrt_(self) -> Any: ...  # ops/elementwise.py:286
-    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:221
-    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:221
-    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:203
-    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:203
-    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
-    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:171
+    def scatter(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:236
+    def scatter_(self, dim: builtins.int, index: Tensor, src: Any = ..., *, value: Any = ..., reduce: builtins.str | None = ...) -> Tensor: ...  # ops/index.py:236
+    def scatter_add(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:217
+    def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor: ...  # ops/index.py:217
+    def scatter_reduce(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:194
+    def scatter_reduce_(self, dim: builtins.int, index: Tensor, src: Tensor, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor: ...  # ops/scattering.py:194
     def select(self, dim: builtins.int, index: Any) -> Tensor: ...  # ops/shape.py:288
-    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/scattering.py:134
+    def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor: ...  # ops/scattering.py:157
     def sgn(self) -> Tensor: ...  # ops/elementwise.py:33
     def sgn_(self) -> Tensor: ...  # ops/elementwise.py:33
     def share_memory_(self) -> Any: ...  # ops/legacy.py:225
@@ -539,10 +539,10 @@ class TensorMethods:
     def sinh(self) -> Tensor: ...  # ops/table.py:147
     def sinh_(self) -> Tensor: ...  # ops/table.py:147
     def size(self, dim: builtins.int | None = ...) -> Any: ...  # ops/convert.py:146
-    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:146
+    def slice_scatter(self, src: Tensor, dim: builtins.int = ..., start: builtins.int | None = ..., end: builtins.int | None = ..., step: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:169
     def slogdet(self) -> Any: ...  # ops/linalg/older.py:51
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
-    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:350
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:368
     def split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:114
     def sqrt(self) -> Tensor: ...  # ops/table.py:127
@@ -567,8 +567,8 @@ class TensorMethods:
     def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
     def t(self) -> Tensor: ...  # ops/shape.py:200
     def t_(self) -> Tensor: ...  # ops/shape.py:200
-    def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:24
-    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:385
+    def take(self, index: Tensor) -> Tensor: ...  # ops/scattering.py:34
+    def take_along_dim(self, indices: Tensor, dim: builtins.int | None = ...) -> Tensor: ...  # ops/index.py:403
     def tan(self) -> Tensor: ...  # ops/table.py:135
     def tan_(self) -> Tensor: ...  # ops/table.py:135
     def tanh(self) -> Tensor: ...  # ops/table.py:149
@@ -579,7 +579,7 @@ class TensorMethods:
     def to_dense(self, dtype: Any = ..., **kw: Any) -> Any: ...  # ops/legacy.py:237
     def to_sparse(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
     def to_sparse_coo(self, *args: Any, **kw: Any) -> Any: ...  # ops/legacy.py:162
-    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:370
+    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesIndices: ...  # ops/index.py:388
     def trace(self) -> Tensor: ...  # ops/diagonal.py:56
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...  # ops/shape.py:186
@@ -597,8 +597,8 @@ class TensorMethods:
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:162
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:151
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:344
-    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:425
+    def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:345
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:443
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
     def unsafe_split(self, split_size_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:127
@@ -606,11 +606,11 @@ class TensorMethods:
     def unsqueeze(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:169
     def unsqueeze_(self, dim: builtins.int) -> Tensor: ...  # ops/shape.py:169
     def var(self, dim: Any = ..., unbiased: builtins.bool | None = ..., keepdim: builtins.bool = ..., *, correction: builtins.float | None = ...) -> Tensor: ...  # ops/reduce.py:184
-    def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:83
+    def vdot(self, tensor: Tensor) -> Tensor: ...  # ops/matmul.py:84
     def view(self, *shape: Any, dtype: Any = ...) -> Tensor: ...  # ops/shape.py:49
     def view_as(self, other: Any) -> Any: ...  # ops/shape.py:351
     def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:90
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:90
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:339
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:340

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd import rebase, supplied
 from tinygrad_mnist.autograd.graph import Leaf, Node
 from tinygrad_mnist.autograd.modes import current, is_grad_enabled, no_grad
 from tinygrad_mnist.autograd.tensor import Tensor, new, unwrap, wrap
@@ -201,7 +202,7 @@ def _record(ctx: FunctionCtx, args: Sequence[Any], outputs: list[Any]) -> list[A
         nodes = [_part(ctx, i, call, outputs[i]) for i in ctx.live]
     for i, node in zip(ctx.live, nodes, strict=True):
         if _is_in(outputs[i], ctx._dirty):
-            outputs[i]._node = node
+            rebase.written(outputs[i], node, supplied.assign_view.op, foreign=False)
         else:
             outputs[i] = wrap(outputs[i]._data, node)
     return outputs

@@ -92,3 +92,4 @@ cat: Cat
 
 # By `ops/inplace.py`, which writes what a public function makes:
 write_out: WriteOut
+assign_view: Any  # the row of the table that writes into a view

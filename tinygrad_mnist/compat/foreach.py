@@ -70,7 +70,6 @@ def foreach(name: str) -> Callable[..., Any]:
     >>> import tinygrad_mnist as tg
     >>> tensors = [tg.ones(2), tg.ones(1)]
     >>> foreach("_foreach_mul_")(tensors, [2.0, 3.0])
-    >>> tensors
     [tensor([2., 2.]), tensor([3.])]
     """
     stem = name.removeprefix(PREFIX)

@@ -14,6 +14,12 @@ from typing import Any
 
 from tinygrad_mnist import nn
 from tinygrad_mnist.autograd import Tensor
+from tinygrad_mnist.compat.overrides import handle_torch_function as handle_torch_function
+from tinygrad_mnist.compat.overrides import has_torch_function as has_torch_function
+from tinygrad_mnist.compat.overrides import has_torch_function_unary as has_torch_function_unary
+from tinygrad_mnist.compat.overrides import (
+    has_torch_function_variadic as has_torch_function_variadic,
+)
 from tinygrad_mnist.nn.layers import activation, conv, linear, norm, pool, rnn  # noqa: F401
 from tinygrad_mnist.nn.loss import Loss
 
@@ -99,24 +105,6 @@ class SDPBackend(enum.IntEnum):
 def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     """Do nothing: attention is computed by one kernel."""
     yield
-
-
-def has_torch_function(args: Iterable[Any]) -> bool:
-    """Return False: no class overrides functions with `__torch_function__`."""
-    return False
-
-
-def has_torch_function_variadic(*args: Any) -> bool:
-    """Return False for any arguments, as `has_torch_function` does."""
-    return False
-
-
-has_torch_function_unary = has_torch_function_variadic
-
-
-def handle_torch_function(*args: Any, **kw: Any) -> Any:
-    """Raise TypeError: no class overrides functions with `__torch_function__`."""
-    raise TypeError("__torch_function__ is not supported: no class can override a function")
 
 
 def is_tensor_like(inp: Any) -> bool:

@@ -14,10 +14,12 @@ from tinygrad_mnist.ops.norm import *  # noqa: F403
 from tinygrad_mnist.ops.pool import *  # noqa: F403
 
 if TYPE_CHECKING:
-    from tinygrad_mnist.compat.private import handle_torch_function as handle_torch_function
-    from tinygrad_mnist.compat.private import has_torch_function as has_torch_function
-    from tinygrad_mnist.compat.private import has_torch_function_unary as has_torch_function_unary
-    from tinygrad_mnist.compat.private import (
+    from tinygrad_mnist.compat.overrides import handle_torch_function as handle_torch_function
+    from tinygrad_mnist.compat.overrides import has_torch_function as has_torch_function
+    from tinygrad_mnist.compat.overrides import (
+        has_torch_function_unary as has_torch_function_unary,
+    )
+    from tinygrad_mnist.compat.overrides import (
         has_torch_function_variadic as has_torch_function_variadic,
     )
     from tinygrad_mnist.ops.activation_inplace import *  # noqa: F403
@@ -31,7 +33,7 @@ else:
     __getattr__, __dir__ = page(
         __name__,
         {
-            "..compat.private": (
+            "..compat.overrides": (
                 "handle_torch_function has_torch_function has_torch_function_unary "
                 "has_torch_function_variadic"
             ),

@@ -97,6 +97,12 @@ def within(name: str, index: Tensor, input: Tensor, dim: int) -> Tensor:
         raise called_as(name, error) from None
 
 
+def check_vector(name: str, index: Tensor) -> None:
+    """Raise OutOfBounds, which is an IndexError, unless an index has one dimension or none."""
+    if index.ndim > 1:
+        raise OutOfBounds(f"{name}(): Index is supposed to be a vector, not {list(index.shape)}")
+
+
 def parse(x: Tensor, key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Any], int]:
     """Split a key into a basic key, index arrays by dimension, and the first dimension of these."""
     parts = [spelled(part) for part in key]
@@ -181,9 +187,17 @@ def back(y: Tensor, index: Tensor, front: int) -> Tensor:
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] (for dim 0): one element along `dim` for each index."""
     axis = dim_of(input.ndim, dim)
+    if index._data.size:
+        check_ranks(input, index)
     if not index._data.size or min(input.ndim, index.ndim) < 1:
         return table.take(reshape(input, (-1,)), within("gather", index, input, axis))
     return table.gather(trim(input, index.shape, axis), index, axis=axis)
+
+
+def check_ranks(input: Tensor, index: Tensor) -> None:
+    """Raise RuntimeError unless an index has as many dimensions; none count as one."""
+    if max(input.ndim, 1) != max(index.ndim, 1):
+        raise RuntimeError(f"the index has {index.ndim} dimensions, the tensor {input.ndim}")
 
 
 def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
@@ -203,6 +217,7 @@ def trim(x: Tensor, shape: tuple[int, ...], axis: int | None) -> Tensor:
 @public
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """input, with src[i][j] added at [index[i][j]][j] (for dim 0)."""
+    check_ranks(input, index)
     if not input.ndim or not index.ndim:
         line, at, values = (reshape(v, (-1,)) for v in (input, index, src))
         return reshape(scatter_add(line, dim, at, values), input.shape)
@@ -237,6 +252,7 @@ def scatter(
         return scatter_add(input, dim, index, src)
     if reduce is not None:
         raise RuntimeError(f"scatter: reduce may be 'add' or None, not {reduce!r}")
+    check_ranks(input, index)
     if not input.ndim or not index.ndim:
         values = reshape(src, (-1,)) if isinstance(src, Tensor) else src
         line, at = reshape(input, (-1,)), reshape(index, (-1,))
@@ -254,8 +270,7 @@ def scatter(
 @public
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of input at `index` along `dim`."""
-    if index.ndim > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
+    check_vector("index_select", index)
     if not input.ndim:
         return reshape(table.pick(reshape(input, (1,)), index), ())
     axis = dim_of(input.ndim, dim)
@@ -268,6 +283,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 @public
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """input, with alpha * source added to its slices at `index` along `dim`."""
+    check_vector("index_add", index)
     axis = dim_of(input.ndim, dim)
     if not input.ndim:
         line, values = (reshape(v, (-1,)) for v in (input, source))
@@ -286,6 +302,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 @public
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """input, with its slices at `index` along `dim` replaced by those of source."""
+    check_vector("index_copy", index)
     axis = dim_of(input.ndim, dim)
     if not input.ndim:
         line, at, values = (reshape(v, (-1,)) for v in (input, index, source))
@@ -298,6 +315,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 @public
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """input, with `value` everywhere in its slices at `index` along `dim`."""
+    check_vector("index_fill", index)
     axis = dim_of(input.ndim, dim)
     n = input.shape[axis] if input.ndim else 1
     selected = table.assign_at(np.zeros(n, np.bool_), reshape(index, (-1,)), True)  # noqa: FBT003

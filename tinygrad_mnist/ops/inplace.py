@@ -277,6 +277,7 @@ def write_out(name: str, out: Any, result: Any) -> Any:
 
 
 supplied.write_out = write_out
+supplied.assign_view = table.assign_view
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:

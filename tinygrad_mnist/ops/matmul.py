@@ -13,6 +13,7 @@ from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.arguments import composed, dims_of, in_float32, public
 from tinygrad_mnist.ops.diagonal import diagonal
 from tinygrad_mnist.ops.reduce import distance
+from tinygrad_mnist.ops.shape import clone
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "cdist", "chain_matmul", "dot", "einsum",
@@ -127,7 +128,7 @@ addbmm = plus(
 addr = plus(outer, "beta * input + alpha * outer(vec1, vec2); with beta 0, input is ignored.")
 chain_matmul = composed(
     "The product of several matrices, from left to right.",
-    lambda *matrices: functools.reduce(mm, matrices),
+    lambda first, *more: functools.reduce(mm, more, first if more else clone(first)),
 )
 
 

@@ -296,9 +296,10 @@ def adaptive_mean(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
     first = x.ndim - len(sizes)
     if all(m == 1 for m in sizes):  # at once: in between would be an array in another order
         return reduce.mean(x, tuple(range(first, x.ndim)), keepdim=True)
+    y = x
     for axis, m in enumerate(sizes, first):
-        x = _adaptive_mean(x, axis, m)
-    return x
+        y = _adaptive_mean(y, axis, m)
+    return shape.clone(x) if y is x else y
 
 
 def adaptive_ends(n: int, m: int) -> list[tuple[int, int]]:

@@ -11,7 +11,17 @@ from tinygrad_mnist.autograd.op import ShapeError
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, wrap
 from tinygrad_mnist.ops import join, shape, table
 from tinygrad_mnist.ops.arguments import dim_of, named, public, tensor_of
-from tinygrad_mnist.ops.index import ALL, argwhere, parse, spelled, to_rows, trim, within
+from tinygrad_mnist.ops.index import (
+    ALL,
+    argwhere,
+    check_ranks,
+    check_vector,
+    parse,
+    spelled,
+    to_rows,
+    trim,
+    within,
+)
 from tinygrad_mnist.ops.refused import refuse
 
 __all__ = [
@@ -69,11 +79,18 @@ def _same_dtype(name: str, input: Tensor, source: Tensor) -> None:
 @public
 def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
     """input, with values at input[indices], or added there; None takes a whole dimension."""
-    key = tuple(ALL if part is None else part for part in indices)
-    _, arrays, front = parse(input, tuple(spelled(part) for part in key))
-    if not arrays:
+    if not any(isinstance(part, Tensor) for part in indices):
         raise RuntimeError("index_put: at least one of indices must be a Tensor")
     values = tensor_of(values, input)
+    if any(isinstance(part, Tensor) and part.ndim for part in indices):  # numbers go beside them
+        indices = [_as_vector(part) for part in indices]
+    key = tuple(ALL if part is None else spelled(part) for part in indices)
+    basic, arrays, front = parse(input, key)
+    if not arrays:
+        _same_dtype("index_put", input, values)
+        part = table.slice(input, key=basic)
+        values = shape.broadcast_to(values, part.shape)
+        return table.assign(input, part + values if accumulate else values, key=basic)
     _same_dtype("index_put", input, values)
     rows, at, rest = to_rows(input, arrays)
     order = (*arrays, *(i for i in range(input.ndim) if i not in arrays))
@@ -87,6 +104,12 @@ def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False
         rows = table.assign_at(rows, at, values)
     rows = table.reshape(rows, shape=tuple(input.shape[i] for i in order))
     return table.permute(rows, axes=table.inverse(order))
+
+
+def _as_vector(part: Any) -> Any:
+    """Return an index of one number as one of one dimension; any other as it is."""
+    is_number = isinstance(part, Tensor) and not part.ndim and part.dtype.kind in "iu"
+    return table.reshape(part, shape=(1,)) if is_number else part
 
 
 @public
@@ -183,6 +206,7 @@ def scatter_reduce(
         )
     _same_dtype("scatter_reduce", input, src)
     _integers("scatter_reduce", index)
+    check_ranks(input, index)
     if not input.ndim or not index.ndim:
         line, at, values = (table.reshape(v, shape=(-1,)) for v in (input, index, src))
         at = within("scatter_reduce", at, line, dim_of(input.ndim, dim))
@@ -219,6 +243,7 @@ def index_reduce(
         )
     _same_dtype("index_reduce", input, source)
     _integers("index_reduce", index)
+    check_vector("index_reduce", index)
     axis = dim_of(input.ndim, dim)
     index = within("index_reduce", index, input, axis)
     if not input.ndim:
