@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import tinygrad_mnist as tg
 from tinygrad_mnist.compat.foreach import NAMES, PREFIX
+
+torch = pytest.importorskip("torch")
 
 
 def tensors(t: Any, more: float = 0.0) -> list[Any]:

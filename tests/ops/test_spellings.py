@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import tinygrad_mnist as tg
+
+torch = pytest.importorskip("torch")
 
 # Expressions over t (the package), x, y (2 x 3 floats), v (3 floats) and i (two indices).
 CALLS = """
