@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tinygrad_mnist.compat.foreach import NAMES, PREFIX
+from tinygrad_mnist.compat.foreach import NAMES, PREFIX, foreach
 
 torch = pytest.importorskip("torch")
 
@@ -69,3 +69,9 @@ def test_what_is_wrong_is_named() -> None:
         tg._foreach_add(tensors(tg), tensors(tg)[:1])
     with pytest.raises(AttributeError, match="_foreach_nothing"):
         _ = tg._foreach_nothing
+
+
+def test_zero_has_no_form_out_of_place() -> None:
+    assert not hasattr(torch, "_foreach_zero")
+    with pytest.raises(AttributeError, match="_foreach_zero"):
+        foreach("_foreach_zero")

@@ -58,8 +58,7 @@ def test_every_way_gives_the_sums(name, is_last, dtype, cut, monkeypatch):
         monkeypatch.setattr(columns, "COLUMNS", 2000)
         monkeypatch.setattr(blocks, "BLOCK", 100)
     if cut == "banded":
-        monkeypatch.setattr(banded, "GAIN", 1e6)
-        monkeypatch.setattr(banded, "LEAST_PRODUCTS", 1)
+        monkeypatch.setattr(banded, "bands_pay", lambda d, w, size: w[0, 0].size > 1)
     n, c, o, size, kernel, geom = CASES[name]
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, c, *size)).astype(dtype)
@@ -123,3 +122,19 @@ def test_an_infinite_gradient_reaches_only_the_pixels_that_were_read(monkeypatch
     plain = C.conv_input(d, w, size=(28, 28), geom=geom)
     monkeypatch.undo()
     np.testing.assert_allclose(C.conv_input(d, w, size=(28, 28), geom=geom), plain, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight", "pays"),
+    [
+        ((64, 16, 10, 10), (16, 6, 5, 5), True),
+        ((64, 6, 28, 28), (6, 1, 5, 5), True),
+        ((1, 256, 100, 100), (256, 1, 7, 7), False),  # a matrix of 76 MB
+        ((2, 512, 38, 38), (512, 1, 3, 3), False),
+        ((64, 32, 14, 14), (32, 16, 5, 5), False),
+    ],
+)
+def test_a_banded_matrix_is_made_where_it_is_small_beside_the_work(shape, weight, pays):
+    d, w = np.broadcast_to(np.float32(0), shape), np.broadcast_to(np.float32(0), weight)
+    width = shape[3] + weight[3] - 1
+    assert banded.bands_pay(d, w, (width, width)) == pays

@@ -185,7 +185,18 @@ def _generator(function: F, fields: dict[str, Any]) -> F:
     return wrapper  # type: ignore[return-value]
 
 
-class no_grad(Switch):
+class _Bare(Switch):
+    """A Switch that also decorates without parentheses: `@no_grad`."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        self = super().__new__(cls)
+        if not callable(function):
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(function)
+
+
+class no_grad(_Bare):
     """Record nothing inside; a context manager and a decorator.
 
     >>> import tinygrad_mnist as tg
@@ -195,40 +206,19 @@ class no_grad(Switch):
     False
     """
 
-    def __new__(cls, function: F | None = None) -> Any:
-        self = super().__new__(cls)
-        if function is None:
-            return self
-        self.__init__()  # type: ignore[misc]
-        return self(function)
-
     def __init__(self) -> None:
         super().__init__(grad=False)
 
 
-class inference_mode(Switch):
+class inference_mode(_Bare):
     """Record nothing inside, as `no_grad`: this engine has no cheaper mode."""
-
-    def __new__(cls, mode: Any = True) -> Any:
-        self = super().__new__(cls)
-        if not callable(mode):
-            return self
-        self.__init__()  # type: ignore[misc]
-        return self(mode)
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(grad=not mode)
 
 
-class enable_grad(Switch):
+class enable_grad(_Bare):
     """Record inside, within a `no_grad` block."""
-
-    def __new__(cls, function: F | None = None) -> Any:
-        self = super().__new__(cls)
-        if function is None:
-            return self
-        self.__init__()  # type: ignore[misc]
-        return self(function)
 
     def __init__(self) -> None:
         super().__init__(grad=True)

@@ -9,59 +9,14 @@ from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import reduce
 
 PREFIX = "_foreach_"
-NAMES = frozenset(
-    [
-        "abs",
-        "acos",
-        "add",
-        "addcdiv",
-        "addcmul",
-        "asin",
-        "atan",
-        "ceil",
-        "clamp_max",
-        "clamp_min",
-        "copy",
-        "cos",
-        "cosh",
-        "div",
-        "erf",
-        "erfc",
-        "exp",
-        "expm1",
-        "floor",
-        "frac",
-        "lerp",
-        "lgamma",
-        "log",
-        "log10",
-        "log1p",
-        "log2",
-        "max",
-        "maximum",
-        "minimum",
-        "mul",
-        "neg",
-        "norm",
-        "pow",
-        "reciprocal",
-        "round",
-        "rsqrt",
-        "sigmoid",
-        "sign",
-        "sin",
-        "sinh",
-        "sqrt",
-        "sub",
-        "tan",
-        "tanh",
-        "trunc",
-        "zero",
-    ]
-)
-OTHERWISE = {  # the methods that stand for names which are none of Tensor's, or not in place
-    "maximum": "clamp_min", "minimum": "clamp_max", "copy": "clone", "zero": "zero_",
+NAMES = {
+    "abs", "acos", "add", "addcdiv", "addcmul", "asin", "atan", "ceil", "clamp_max",
+    "clamp_min", "copy", "cos", "cosh", "div", "erf", "erfc", "exp", "expm1", "floor", "frac",
+    "lerp", "lgamma", "log", "log10", "log1p", "log2", "max", "maximum", "minimum", "mul",
+    "neg", "norm", "pow", "reciprocal", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh",
+    "sqrt", "sub", "tan", "tanh", "trunc", "zero",
 }  # fmt: skip
+OTHERWISE = {"maximum": "clamp_min", "minimum": "clamp_max"}  # the methods of these names
 
 
 def foreach(name: str) -> Callable[..., Any]:
@@ -72,14 +27,14 @@ def foreach(name: str) -> Callable[..., Any]:
     >>> foreach("_foreach_mul_")(tensors, [2.0, 3.0])
     [tensor([2., 2.]), tensor([3.])]
     """
-    stem = name.removeprefix(PREFIX)
-    in_place = stem.endswith("_")
-    stem = stem.removesuffix("_")
-    if stem not in NAMES:
+    method = name.removeprefix(PREFIX)
+    stem, in_place = method.removesuffix("_"), method.endswith("_")
+    if stem not in NAMES or method == "zero":  # whose only form is in place
         raise AttributeError(f"module 'torch' has no attribute {name!r}")
-    other = OTHERWISE.get(stem, stem)
-    method = f"{stem}_" if in_place and stem in ("copy", "zero") else f"{other}_" * in_place
-    method = method or other
+    if stem in OTHERWISE:
+        method = OTHERWISE[stem] + "_" * in_place
+    elif method == "copy":
+        method = "clone"
 
     def call(self: Any, *args: Any, **kw: Any) -> Any:
         results = []

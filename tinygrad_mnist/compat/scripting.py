@@ -44,9 +44,9 @@ def compile(
 ) -> Any:  # fmt: skip
     """Compile a function, or a module's call, with the jit in its default form.
 
-    PyTorch's settings are accepted; only `disable` has an effect, and TORCHDYNAMO_DISABLE=1 in the
-    environment. For speed, compile the
-    whole step, with `backward()` and `optimizer.step()`, by `jit`.
+    PyTorch's settings are accepted; only `disable` has an effect. Where the environment sets
+    TORCHDYNAMO_DISABLE=1, nothing is compiled. For speed, compile the whole step, with `backward()`
+    and `optimizer.step()`, by `jit`.
 
     >>> import tinygrad_mnist as tg
     >>> tg.compile(lambda x: x * 2)(tg.ones(2))

@@ -441,7 +441,7 @@ _FAR_Q = (1.0, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
 @like_ufunc
 @block_by_block
 def erf(x: Array, *, out: Array | None = None) -> Array:
-    """The error function: 2/sqrt(pi) * integral of exp(-t^2) from 0 to x. Integers: as floats."""
+    """2/sqrt(pi) * integral of exp(-t^2) from 0 to x, the error function; of integers as floats."""
     return (_erf_32 if x.dtype == np.float32 else _erf_64)(x, out)
 
 

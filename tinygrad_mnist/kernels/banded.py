@@ -16,18 +16,23 @@ from tinygrad_mnist.kernels.parallel import count, for_each
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
 Pair = tuple[int, int]
-GAIN = 15  # zeros may take 1 + GAIN / channels times the multiplications of the sums themselves
+FEW_CHANNELS = 10  # with more, the other ways use the machine as well
 LEAST_PRODUCTS = 1_000_000  # fewer take less time than the matrix takes to make
 
 
 def bands_pay(d: Array, w: Array, size: Pair) -> bool:
-    """Tell whether the banded matrix takes less time, by the shapes; `size` is that of images."""
-    channels, kernel = w.shape[1], w.shape[3]
-    if not channels or not kernel or w.shape[2] == kernel == 1:
+    """Tell whether the banded matrix takes less time, by the shapes; `size` is that of images.
+
+    Times are nanoseconds for a pixel of d and an element of the kernel: the matrix does 27
+    multiplications in one, and an element of it takes 1.5 to make, for all rows of d together.
+    """
+    (outputs, channels, high, kernel), rows = w.shape, len(d) * d.shape[2]
+    if not 0 < channels <= FEW_CHANNELS or high * kernel < 2 or rows == 0:
         return False
-    is_narrow: bool = size[1] / kernel <= 1 + GAIN / channels
-    products: int = len(d) * math.prod(d.shape[2:]) * w.size
-    return is_narrow and products >= LEAST_PRODUCTS
+    pairs = outputs * channels
+    banded = pairs * size[1] / kernel * (1 / 27 + 1.5 / rows)
+    plain = 6 + 1.2 * channels + pairs / 20
+    return bool(banded < plain and rows * d.shape[3] * w.size >= LEAST_PRODUCTS)
 
 
 def adjoint_in_x(d: Array, w: Array, size: Pair, geom: Any, parts: list[slice]) -> Array | None:
