@@ -675,3 +675,10 @@ def test_an_index_out_of_bounds_is_refused_where_nobody_uses_the_result(pick):
     for _ in range(2):
         with pytest.raises(IndexError):
             step(tg.ones(3, 3))
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0)], ids=str)
+def test_a_write_into_an_argument_without_elements(shape):
+    step = tg.jit(lambda x: x.mul_(2.0), pure=True)
+    for _ in range(4):
+        assert step(tg.zeros(shape)).shape == shape

@@ -62,7 +62,7 @@ class WriteBack:
     """Copies into an argument what was written to the program's copy of the argument."""
 
     def __init__(self, target: Array, copy: Array) -> None:
-        if not np.may_share_memory(target, copy):
+        if target.size and not np.may_share_memory(target, copy):
             raise RuntimeError("a write into an argument does not lie in the argument's copy")
         self._target, self._copy = target, copy
         self.argument = copy  # of the present call
