@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.browser import browser as browser
@@ -54,10 +55,26 @@ def full_mnist_dir() -> Path:
     return Path(folder)
 
 
-def pytest_collection_finish() -> None:
+GENERATORS: dict[str, list[tuple[np.random.Generator, object]]] = {}  # by module, as imported
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Spare the garbage collector what collection has made: most of all objects, and they stay."""
+    for module in {getattr(item, "module", None) for item in session.items} - {None}:
+        GENERATORS[module.__name__] = [
+            (value, value.bit_generator.state)
+            for value in vars(module).values()
+            if isinstance(value, np.random.Generator)
+        ]
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def draws_what_it_draws_alone(request: pytest.FixtureRequest) -> None:
+    """Rewind the generators of the test's file: its numbers do not depend on earlier tests."""
+    for generator, state in GENERATORS.get(getattr(request.module, "__name__", ""), ()):
+        generator.bit_generator.state = state
 
 
 @pytest.fixture(autouse=True, scope="module")
