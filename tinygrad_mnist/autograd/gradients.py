@@ -27,7 +27,9 @@ def run_hooks(node: AnyNode, g: Any) -> Any:
 
 
 def accumulate(leaf: Leaf, g: Any, *, owned: bool, record: bool) -> None:
-    """Add `g` to `leaf.grad`; no two `.grad`s ever share memory."""
+    """Add `g` to `leaf.grad`, unless it is frozen; no two `.grad`s ever share memory."""
+    if leaf.is_frozen:
+        return
     before = leaf.grad
     if isinstance(g, Tensor):
         if before is not None and before._node is None and not record:

@@ -23,7 +23,7 @@ Hook = Callable[[Any], Any]
 class Leaf:
     """Where a gradient arrives: owned by the Tensor, and the owner of `.grad`."""
 
-    __slots__ = ("__weakref__", "dtype", "grad", "hooks", "order", "shape")
+    __slots__ = ("__weakref__", "dtype", "grad", "hooks", "is_frozen", "order", "shape")
     op = None
 
     def __init__(self, array: np.ndarray[Any, Any]) -> None:
@@ -33,6 +33,7 @@ class Leaf:
         self.order = writes.tick()
         self.grad: Any = None  # a Tensor, or None
         self.hooks: dict[int, Hook] | None = None
+        self.is_frozen = False  # its Tensor requires no gradient now: backward skips it
 
 
 class Node:

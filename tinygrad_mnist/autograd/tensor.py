@@ -113,6 +113,7 @@ class Tensor(TensorMethods):
         "__dict__",
         "__weakref__",
         "_data",
+        "_frozen",  # the Leaf, while it is not asked for a gradient; mostly not set
         "_node",
         "_origin",
         "_views",
@@ -120,6 +121,7 @@ class Tensor(TensorMethods):
     __array_priority__ = 1000
 
     _data: Array
+    _frozen: Leaf | None
     _node: Node | Leaf | None
     _origin: Any
     _views: Any
@@ -195,14 +197,38 @@ class Tensor(TensorMethods):
             tape.requires(self)
         note_change()
         if not requires_grad:
-            self._node = None
+            self._freeze()
         elif self._node is None:
             if self._data.dtype.kind != "f":
                 raise RuntimeError(
                     f"only floating point Tensors can require gradients, this one is {self.dtype}"
                 )
-            self._node = Leaf(self._data)
+            self._node, self._frozen = self._thawed_leaf(), None
         return self
+
+    def _thawed_leaf(self) -> Leaf:
+        """Return the Leaf from before it was frozen where that holds anything, else a new one."""
+        leaf, kind = frozen_leaf(self), (self._data.shape, self._data.dtype)
+        if not isinstance(leaf, Leaf) or (leaf.shape, leaf.dtype) != kind:
+            return Leaf(self._data)
+        if leaf.grad is None and not leaf.hooks:  # and for a jitted call it may not be too old
+            return Leaf(self._data)
+        leaf.is_frozen = False
+        return leaf
+
+    def _frozen_leaf(self) -> Leaf:
+        """Return what holds the `.grad` of a Tensor that requires none; tapes watch it."""
+        leaf = frozen_leaf(self)
+        if leaf is None:
+            leaf = self._frozen = Leaf(self._data)
+            leaf.is_frozen, leaf.order = True, 0  # older than any call: ticks count down from -1
+        return leaf
+
+    def _freeze(self) -> None:
+        """Require no gradient from now on, and keep the one that is there."""
+        if isinstance(self._node, Leaf):
+            self._frozen, self._node.is_frozen = self._node, True
+        self._node = None
 
     @property
     def is_leaf(self) -> bool:
@@ -221,7 +247,9 @@ class Tensor(TensorMethods):
         if isinstance(node, Node):
             return node.hooks.grad if node.hooks is not None else None
         if node is None:
-            return None
+            node = self._frozen_leaf() if TAPED else frozen_leaf(self)
+            if node is None:
+                return None
         if TAPED and (tape := current().tape) is not None:
             tape.grad_read(node)
         if type(node.grad) is BufferedGrad:  # lives in a buffer that the next call writes again
@@ -230,21 +258,25 @@ class Tensor(TensorMethods):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        node = self._node
+        node = grad_owner(self)
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(f"grad must be a Tensor or None, not {type(value).__name__}")
             if value.shape != self.shape:
                 theirs, own = tuple(value.shape), tuple(self.shape)
                 raise RuntimeError(f"grad has shape {theirs}, its Tensor {own}")
+        if node is None and (TAPED or value is not None):
+            node = self._frozen_leaf()
         if isinstance(node, Leaf):
             if TAPED and (tape := current().tape) is not None:
                 tape.cleared(node)
                 if value is not None:
                     tape.accumulated(node, None, value)
             node.grad = value
-        elif value is not None:
-            raise RuntimeError("only a leaf that requires grad can be given a .grad")
+        elif node is not None and (value is not None or node.hooks is not None):
+            refuse_unrecorded("x.grad = ... of a computed Tensor")
+            node.hooks = node.hooks or Hooks()
+            node.hooks.grad = value
 
     @grad.deleter
     def grad(self) -> None:
@@ -295,7 +327,7 @@ class Tensor(TensorMethods):
     def detach_(self) -> Tensor:
         """Cut this very Tensor off from its graph."""
         note_change()
-        self._node = None
+        self._freeze()
         return self
 
     @property
@@ -309,11 +341,11 @@ class Tensor(TensorMethods):
         if not isinstance(array, np.ndarray):
             raise TypeError(f".data must be a Tensor, not {type(value).__name__}")
         refuse_unrecorded("x.data = ...")
-        leaf = self._node
+        leaf = grad_owner(self)
         if isinstance(leaf, Leaf) and (leaf.shape, leaf.dtype) != (array.shape, array.dtype):
             fresh = Leaf(array)
-            fresh.hooks = leaf.hooks
-            self._node = fresh
+            fresh.hooks, fresh.is_frozen = leaf.hooks, leaf.is_frozen
+            setattr(self, "_frozen" if leaf.is_frozen else "_node", fresh)
         note_change()
         self._data = array
         supplied.take_layout(self, value)
@@ -381,6 +413,23 @@ class Tensor(TensorMethods):
                 "format one of them, or its .item()"
             )
         return repr(self)
+
+
+_frozen_of = Tensor.__dict__["_frozen"].__get__  # an AttributeError without a detour
+
+
+def frozen_leaf(tensor: Tensor) -> Leaf | None:
+    """Return the Leaf of a Tensor that requires no gradient, if it has had one."""
+    try:
+        return _frozen_of(tensor)  # type: ignore[no-any-return]
+    except AttributeError:
+        return None
+
+
+def grad_owner(tensor: Tensor) -> Node | Leaf | None:
+    """Return what holds `.grad`: the node, or the Leaf of a Tensor that requires none now."""
+    node = tensor._node
+    return frozen_leaf(tensor) if node is None else node
 
 
 class BufferedGrad(Tensor):

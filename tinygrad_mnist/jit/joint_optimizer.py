@@ -22,7 +22,7 @@ import numpy as np
 from tinygrad_mnist.autograd import modes, writes
 from tinygrad_mnist.autograd.floats import state
 from tinygrad_mnist.autograd.graph import Leaf
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, grad_owner
 from tinygrad_mnist.jit.joint import REFERENCES, Joint, sole
 from tinygrad_mnist.jit.text import FEW, Text
 from tinygrad_mnist.kernels.buffers import SILENT
@@ -316,7 +316,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _has_gradient(p: Tensor) -> bool:
-    return getattr(p._node, "grad", None) is not None
+    return getattr(grad_owner(p), "grad", None) is not None
 
 
 def flat_steps(optimizer: Any, grads: Container[Leaf]) -> list[tuple[FlatStep, Flat, list[Leaf]]]:

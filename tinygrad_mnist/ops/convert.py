@@ -102,8 +102,8 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
         twin.__dict__.update(deep(self.__dict__, memo))
     if isinstance(self._node, Leaf):
         twin.requires_grad_()
-        if self.grad is not None:
-            twin.grad = wrap(self.grad._data.copy(order="K"))
+    if self.grad is not None:
+        twin.grad = wrap(self.grad._data.copy(order="K"))
     return twin
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import (
     DEFAULT,
     MODES,
@@ -25,7 +26,7 @@ from tinygrad_mnist.autograd.modes import (
     is_taped,
     note_change,
 )
-from tinygrad_mnist.autograd.tensor import Tensor
+from tinygrad_mnist.autograd.tensor import Tensor, grad_owner
 from tinygrad_mnist.optim.blocks import update_parameter
 from tinygrad_mnist.optim.checks import (
     check_implementation,
@@ -163,7 +164,8 @@ class Optimizer(Hooked):
         self.split()
         for group in self.param_groups:
             for p in group["params"]:
-                grad = getattr(p._node, "grad", None)  # p.grad may copy, and a read needs no copy
+                owner = grad_owner(p)  # p.grad may copy, and a read needs no copy
+                grad = owner.grad if type(owner) is Leaf else None
                 if grad is None:
                     continue
                 array = p._data
@@ -192,8 +194,8 @@ class Optimizer(Hooked):
         if set_to_none and not TAPED:
             for group in self.param_groups:
                 for p in group["params"]:
-                    if p._node is not None:
-                        p._node.grad = None
+                    if type(owner := grad_owner(p)) is Leaf:
+                        owner.grad = None
             return
         for group in self.param_groups:
             for p in group["params"]:
