@@ -65,10 +65,15 @@ def kept_busy(before: Work | None) -> float:
     if wait > 0:
         time.sleep(wait)
         now = work_so_far()
-    if now is None or now.of != before.of:
+    return 0.0 if now is None else busy_with_others(before, now)
+
+
+def busy_with_others(before: Work, now: Work) -> float:
+    """Return how many cores others have kept busy between two looks of one process; else 0."""
+    if now.of != before.of:
         return 0.0
-    others = (now.all - before.all) - (now.own - before.own)
-    return max(0.0, others / (now.moment - before.moment))
+    work = (now.all - before.all) - (now.own - before.own)
+    return max(0.0, work / (now.moment - before.moment))
 
 
 FIRST = work_so_far()

@@ -137,11 +137,16 @@ def one_thread_each() -> Iterator[None]:
                     library.set_threads(_later)
 
 
-def stop_spinning(is_safe: Callable[[], bool]) -> None:
-    """Stop the BLAS's threads until its next product, where one call is inside and `is_safe()`."""
+def stop_spinning(is_safe: Callable[[], bool]) -> bool:
+    """Stop the BLAS's threads until its next product, where one call is inside and `is_safe()`.
+
+    Returns whether they were stopped.
+    """
     with _lock:
-        if _inside == 1 and is_safe():
+        stops = _inside == 1 and is_safe()
+        if stops:
             blas().stop_threads()
+        return stops
 
 
 def _forget_threads() -> None:

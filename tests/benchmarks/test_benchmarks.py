@@ -9,6 +9,7 @@ import pytest
 
 import tinygrad_mnist as tg
 from benchmarks import (
+    beside,
     distributed,
     end_to_end,
     ensemble,
@@ -200,6 +201,12 @@ def test_a_contender_that_does_not_run_says_why():
     with served.serving(["no such contender", "jitted"], "pinn") as (running, problems):
         assert list(running) == ["jitted"] and len(running["jitted"].losses) == served.CHECKED
         assert "no such contender" in problems["no such contender"]
+
+
+def test_steps_are_measured_beside_busy_loops_that_begin_later(capsys):
+    beside.main(["--models", "pinn", "--contenders", "jitted", "--seconds", "0.01"])
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert row.startswith("| pinn, jitted | ") and row.count("(") == 3
 
 
 def test_a_step_of_a_rank_is_measured():

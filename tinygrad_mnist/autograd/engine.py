@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from tinygrad_mnist.autograd.graph import AnyNode, Hooks, Leaf, Node, leading_to
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, current, enable_grad, no_grad
 from tinygrad_mnist.autograd.saved import as_tensors, check_saved
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
+from tinygrad_mnist.kernels import spinning
 
 Cotangent = tuple[Any, bool]  # and whether nothing else refers to that array or Tensor
 ndarray, np_add = np.ndarray, np.add
@@ -145,6 +147,8 @@ def backward(
     >>> x.grad
     tensor(6.)
     """
+    if monotonic() > spinning.due:
+        spinning.adapt()
     if not WAITING:
         _backward(tensors, grad_tensors, retain_graph, create_graph, inputs)
         return
@@ -211,6 +215,8 @@ def grad(
     input_tensors = as_tuple(inputs)
     if not input_tensors:
         raise RuntimeError("'inputs' argument to grad() cannot be empty")
+    if monotonic() > spinning.due:
+        spinning.adapt()
     targets = target_nodes(input_tensors)
     run_walk(
         as_tuple(outputs),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
@@ -34,6 +35,7 @@ from tinygrad_mnist.jit.tile_size import TileRows, Undecided, tile_rows_of
 from tinygrad_mnist.jit.tile_tapes import Failed, Refused
 from tinygrad_mnist.jit.tiles import Tiled
 from tinygrad_mnist.jit.views import dense
+from tinygrad_mnist.kernels import spinning
 from tinygrad_mnist.nn import Module
 from tinygrad_mnist.ops.random import Generator
 from tinygrad_mnist.optim import Optimizer
@@ -66,6 +68,8 @@ class PureFunction(JitFunction):
             return self.function(*args, **kw)  # part of an outer capture, or watched
         if kw:
             raise TypeError(f"{self.__name__}: a jitted function takes its arguments by position")
+        if monotonic() > spinning.due:
+            spinning.adapt()
         # Taken by another thread, or by a call around this one; by name it takes longer
         if not self._busy.acquire(False):  # noqa: FBT003
             return self._eager(args)
@@ -114,6 +118,8 @@ class PureFunction(JitFunction):
         try:
             call, add = captured.next_call, results.append
             for args in rest:
+                if monotonic() > spinning.due:
+                    spinning.adapt()
                 try:
                     result = call(args)
                 except Unfinished:

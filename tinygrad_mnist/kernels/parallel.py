@@ -318,13 +318,13 @@ def _team(process: int) -> _Team:
     return _Team()
 
 
-def clear_cores() -> None:
-    """Stop the BLAS's threads, which spin for a while after a product: the cores are wanted.
+def clear_cores() -> bool:
+    """Stop the BLAS's threads, which spin for a while after a product, and tell whether they were.
 
     Call it in `one_thread_each`: a product behind its end starts them again. No product may be
     under way, so this does nothing while Python runs in threads that are not from here.
     """
-    stop_spinning(lambda: _other_threads() <= _team(os.getpid()).idle())
+    return stop_spinning(lambda: _other_threads() <= _team(os.getpid()).idle())
 
 
 def _other_threads() -> int:
