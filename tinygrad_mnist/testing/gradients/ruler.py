@@ -118,7 +118,7 @@ class Ruler:
             )
             gap = abs((up - down) / (2 * step) - sum(abs(expected[i]) for i in group))
             bend = abs(up + down - 2 * middle) / step
-            if gap <= max(room[i] for i in group) and bend <= 1e-2 * least + 1e3 * self.precision:
+            if gap <= min(room[i] for i in group) and bend <= 1e-2 * least + 1e3 * self.precision:
                 agreeing.update(group)
         return agreeing
 
