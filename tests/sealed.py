@@ -19,6 +19,7 @@ import numpy as np
 import tinygrad_mnist as tg
 from tinygrad_mnist.autograd import floats, modes
 
+PATIENCE = 2.0  # seconds until a thread ends: a loaded machine takes one
 POOL = "tinygrad-mnist"  # the jit's threads, which are made once and stay
 OTHERS = (
     "PYTEST_",
@@ -131,10 +132,10 @@ def sealed(let_go: Callable[[], object] = lambda: None) -> Iterator[None]:
 
 
 def running(before: set[threading.Thread]) -> set[threading.Thread]:
-    """The threads that are new, and do not end within two seconds: a loaded machine takes one."""
+    """The threads that are new, and do not end within PATIENCE."""
     new = {t for t in threading.enumerate() if t not in before and not t.name.startswith(POOL)}
     for thread in new:
-        thread.join(2)
+        thread.join(PATIENCE)
     return {thread for thread in new if thread.is_alive()}
 
 

@@ -52,7 +52,8 @@ def imported(source: str, module: str, modules: Mapping[str, str]) -> Iterator[s
         if is_page and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             children = list(node.orelse)
         for child in children:
-            yield from walk(child)
+            if not isinstance(child, ast.expr):  # most nodes, and no import is in them
+                yield from walk(child)
 
     for name in walk(ast.parse(source)):
         if name is not None and name != module and (module, name) not in FOR_TYPES:

@@ -99,28 +99,61 @@ class Words(NamedTuple):
     """Also the strings under attributes."""
     names: list[tuple[int, str]]
     """Of variables, parameters, attributes, functions and classes, where they are bound."""
+    imports: list[ast.Import | ast.ImportFrom]
+    attributes: list[tuple[str, str]]
+    """Attributes with an underscore, each with the name of the thing that has it."""
+    functions: list[str]
+    """Those of the module itself."""
+    exported: set[str]
+    """The names in `__all__`."""
 
 
 @cache
 def words_of(source: str) -> Words:
     """Read a module once for all rules."""
-    words = Words([], [])
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr):
-            value = node.value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                words.docstrings.append((node.lineno, value.value))
-        elif isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Store):
+    tree = ast.parse(source)
+    functions = [node.name for node in tree.body if type(node) is ast.FunctionDef]
+    words = Words([], [], [], [], functions, {name for node in tree.body for name in listed(node)})
+    nodes: list[ast.AST] = [tree]
+    while nodes:  # the time of this file is spent here: ast.walk takes three times as long
+        node = nodes.pop()
+        kind = type(node)
+        if kind is ast.Constant:
+            continue
+        if kind is ast.Name:
+            if type(node.ctx) is ast.Store:
                 words.names.append((node.lineno, node.id))
-        elif isinstance(node, ast.Attribute):
-            if isinstance(node.ctx, ast.Store):
+            continue
+        if kind is ast.Attribute:
+            if type(node.ctx) is ast.Store:
                 words.names.append((node.lineno, node.attr))
-        elif isinstance(node, ast.arg):
+            if node.attr[0] == "_" and type(node.value) is ast.Name:
+                words.attributes.append((node.value.id, node.attr))
+            nodes.append(node.value)
+            continue
+        if kind is ast.arg:
             words.names.append((node.lineno, node.arg))
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+        elif kind is ast.FunctionDef or kind is ast.ClassDef:
             words.names.append((node.lineno, node.name))
+        elif kind is ast.Import or kind is ast.ImportFrom:
+            words.imports.append(node)
+        elif kind is ast.Expr and type(node.value) is ast.Constant:
+            if isinstance(node.value.value, str):
+                words.docstrings.append((node.lineno, node.value.value))
+            continue
+        for field in kind._fields:
+            child = getattr(node, field)
+            if type(child) is list:
+                nodes += [each for each in child if isinstance(each, ast.AST)]
+            elif isinstance(child, ast.AST):
+                nodes.append(child)
     return words
+
+
+def listed(node: ast.stmt) -> Iterator[str]:
+    """Yield the names in a list `__all__`."""
+    if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["__all__"]:
+        yield from (e.value for e in ast.walk(node.value) if isinstance(e, ast.Constant))
 
 
 def comments(source: str) -> Iterator[tuple[int, str]]:
@@ -162,8 +195,8 @@ def private_imports(source: str) -> list[str]:
     """The names with one underscore that a module takes from another of the package."""
     if not re.search(r"\b_[a-zA-Z]", source):
         return []
-    nodes, modules, names = list(ast.walk(ast.parse(source))), set(), []
-    for node in nodes:
+    words, modules, names = words_of(source), set(), []
+    for node in words.imports:
         if isinstance(node, ast.Import):
             aliases = [alias for alias in node.names if alias.name.startswith("tinygrad_mnist")]
             modules |= {alias.asname for alias in aliases if alias.asname}
@@ -174,21 +207,8 @@ def private_imports(source: str) -> list[str]:
                 for alias in node.names
                 if is_module(node.module or "", alias.name)
             }
-    names += [
-        node.attr
-        for node in nodes
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id in modules
-    ]
+    names += [attribute for name, attribute in words.attributes if name in modules]
     return sorted(name for name in set(names) if re.match(r"_(?!_)", name))
-
-
-def exported(source: str) -> Iterator[str]:
-    """Yield the names in the list `__all__` of a module."""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["__all__"]:
-            yield from (e.value for e in ast.walk(node.value) if isinstance(e, ast.Constant))
 
 
 def shared_names(modules: Mapping[str, str]) -> dict[str, set[str]]:
@@ -201,10 +221,10 @@ def shared_names(modules: Mapping[str, str]) -> dict[str, set[str]]:
     for path, source in modules.items():
         if path.startswith("tinygrad_mnist/compat/"):
             continue
-        listed = set(exported(source)) if path.startswith("tinygrad_mnist/ops/") else set()
-        functions = (n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))
-        for name in functions:
-            if not name.startswith("_") and name not in listed:
+        words = words_of(source)
+        pytorchs = words.exported if path.startswith("tinygrad_mnist/ops/") else set()
+        for name in words.functions:
+            if not name.startswith("_") and name not in pytorchs:
                 files[name].add(path.removeprefix("tinygrad_mnist/"))
     return {
         name: paths

@@ -1,6 +1,7 @@
 """One door to the disk: what the package writes, it writes through files.py, whole and synced."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "files.py
 WRITERS = {"write_text", "write_bytes", "rename", "NamedTemporaryFile", "mkstemp", "fsync",
            "tofile", "savefig", "savez", "savez_compressed", "savetxt"}  # fmt: skip
 NAMES = {*WRITERS, "open", "replace", "save"}
+CALLED = re.compile(rf"\b({'|'.join(sorted(NAMES))})\s*\(")
 # Open for another reason than to write content.
 OTHERWISE = {
     "cli/folder.py": "a lock, which holds nothing",
@@ -23,6 +25,8 @@ OTHERWISE = {
 
 def writers(source: str) -> Iterator[str]:
     """Yield the calls that open a file for writing, or replace one."""
+    if not CALLED.search(source):  # to parse it takes longer than all else
+        return
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue

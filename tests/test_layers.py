@@ -68,10 +68,11 @@ def imports(source: str, module: str, is_package: bool = False) -> list[Import]:
         children: list[ast.AST] = list(ast.iter_child_nodes(node))
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             children = list(node.orelse)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             in_function = True
         for child in children:
-            yield from walk(child, in_function)
+            if not isinstance(child, ast.expr):  # most nodes, and no import is in them
+                yield from walk(child, in_function)
 
     return list(walk(ast.parse(source), False))
 

@@ -48,7 +48,8 @@ def boxes(sources: dict[str, str]) -> list[str]:
     """The module-level lists of one element in whose place somebody puts another."""
     made, changed = set(), set()
     for source in sources.values():
-        if "[0] " not in source and not re.search(r"^\w+(: .*)? = \[", source, re.MULTILINE):
+        is_stored = re.search(r"\[0\] \S?=", source)
+        if not is_stored and not re.search(r"^\w+(: .*)? = \[", source, re.MULTILINE):
             continue
         tree = ast.parse(source)
         for node in tree.body:
@@ -56,7 +57,7 @@ def boxes(sources: dict[str, str]) -> list[str]:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 if len(node.value.elts) == 1:
                     made |= {target.id for target in targets if isinstance(target, ast.Name)}
-        for node in ast.walk(tree) if "[0] " in source else ():
+        for node in ast.walk(tree) if is_stored else ():
             stored = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
             if stored and ast.unparse(node.slice) == "0":
                 changed.add(ast.unparse(node.value).rpartition(".")[2])

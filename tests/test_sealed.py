@@ -46,7 +46,10 @@ LEAKS = {
 
 
 @pytest.mark.parametrize("message", LEAKS)
-def test_a_leak_is_named_and_mended(message: str, ended: threading.Event) -> None:
+def test_a_leak_is_named_and_mended(
+    message: str, ended: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.sealed.PATIENCE", 0.05)
     before = environment()
     with pytest.raises(AssertionError, match="leaves something changed") as caught:  # noqa: SIM117
         with sealed():

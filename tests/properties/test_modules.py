@@ -58,11 +58,11 @@ def check_module(name: str, case: Case, most: float = math.inf) -> None:
         module.eval()
     before = {key: value.numpy().copy() for key, value in module.state_dict().items()}
     size = sum(parameter.numel() for parameter in module.parameters())
-    first = examine(module, inputs, How(fast=size > most))
+    first = examine(module, inputs, How(fast=size > most, brief=True))
     assert first, str(first)
     assert not first.kinks, str(first)
     assert first.entries > 0
-    second = examine(module, inputs, How(fast=True), 2)
+    second = examine(module, inputs, How(fast=True, brief=True), 2)
     assert second, str(second)
     for key, value in module.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), before[key])

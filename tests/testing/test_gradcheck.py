@@ -3,6 +3,7 @@
 import logging
 import math
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ def test_a_float32_function_has_a_tolerance_that_fits() -> None:
 @pytest.mark.parametrize("x", [-2.90625, -2.91796875, -2.6875, -2.59570312])
 def test_rounding_behind_a_cancellation_is_no_kink(x: float) -> None:
     """1 - tanh^2 has lost digits there: its noise is some 20 times that of the values."""
-    lost = op(np.tanh, x=lambda g, y: g * (1 - y.detach() ** 2))
+    lost = op(np.tanh, x=lambda g, y: g * (1 - getattr(y, "detach", lambda: y)() ** 2))
     for fast in (True, False):
         report = examine(lost, at(x), How(fast=fast), 2)
         assert not report and not report.kinks, str(report)
@@ -266,6 +267,44 @@ def test_a_missing_second_order_is_explained() -> None:
 def test_fast_finds_the_place_too() -> None:
     with pytest.raises(GradcheckError, match=r"input index \(\d, \d\)(.|\n)*1.001 × numerical"):
         gradcheck(scaled(1.001), real(4, 5), fast_mode=True)
+
+
+SIZES = (1.0, 1.0, -2.0, 0.13, 0.13, 1.9, 1e-9, 60.0, 0.0, 0.0)
+
+
+def summed(*leaves: Tensor, wrong: Any = lambda x: x, at: int = 0) -> Tensor:
+    """Add up functions of the leaves with derivatives of all sizes; one of the leaves is wrong."""
+    parts = ((wrong(x) if i == at else x).sin().sum() for i, x in enumerate(leaves))
+    return sum(part * size for part, size in zip(parts, SIZES, strict=True))
+
+
+@pytest.mark.parametrize("by", [1.0000016, 0.0, -1.0])
+@pytest.mark.parametrize("at", range(len(SIZES)))
+def test_leaves_that_move_together_hide_none_that_is_wrong(at: int, by: float) -> None:
+    leaves = tuple(real(3) for _ in SIZES)
+    spoilt = gradcheck(
+        partial(summed, wrong=scaled(by), at=at), leaves, fast=True, raise_exception=False
+    )
+    assert spoilt == (SIZES[at] == 0 or abs(SIZES[at] * (by - 1)) < 1e-12)
+
+
+def test_two_leaves_with_each_others_gradients_are_wrong() -> None:
+    swapped = op(lambda a, b: 2 * a + 3 * b, a=lambda g: g * 3.0, b=lambda g: g * 2.0)
+    assert not gradcheck(swapped, (real(3), real(3)), fast=True, raise_exception=False)
+
+
+def test_leaves_that_are_alike_take_the_calls_of_a_few() -> None:
+    def function(*leaves: Tensor) -> Tensor:
+        return sum(leaf.sin().sum() for leaf in leaves)
+
+    report = examine(function, (real(3),) * 20, How(fast=True, brief=True))
+    assert report and report.entries == 2 * 20 and report.evaluations <= 13
+
+
+def test_a_kink_is_reported_where_leaves_move_together() -> None:
+    x = at(0.0)
+    report = examine(lambda x, y: x.abs() + y.sin(), (x, at(0.5)), How(fast=True, brief=True))
+    assert report and len(report.kinks) == 2
 
 
 # Points without a derivative

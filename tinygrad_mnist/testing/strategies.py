@@ -6,6 +6,7 @@ Values are float16 numbers, so that an example is short and the same in float32 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
@@ -24,6 +25,7 @@ SPECIAL = (0.0, -0.0, 1.0, -1.0, float("inf"), float("-inf"), float("nan"), 1e-3
 """Values where functions often fail: signed zero, infinities, NaN, huge, tiny, subnormal."""
 
 
+@cache
 def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 3) -> Any:
     """Draw small shapes, () and empty ones included."""
     return hnp.array_shapes(
@@ -35,13 +37,18 @@ def numbers(
     low: float = -3.0, high: float = 3.0, away_from: Iterable[float] = (), gap: float = 0.125
 ) -> Any:
     """Draw floats in [low, high], at least `gap` from each kink in `away_from`."""
+    return _numbers(low + 0.0, high + 0.0, tuple(away_from), gap)  # to the cache, -0.0 is 0.0
+
+
+@cache  # hypothesis looks a strategy through once, and that takes longer than a draw
+def _numbers(low: float, high: float, away_from: tuple[float, ...], gap: float) -> Any:
     ends = [low]
     for kink in sorted(away_from):
         ends += [kink - gap, kink + gap]
     ends.append(high)
     pieces = [(a, b) for a, b in zip(ends[::2], ends[1::2], strict=True) if a <= b]
     if not pieces:
-        raise ValueError(f"nothing is left of [{low}, {high}] {gap} away from {tuple(away_from)}")
+        raise ValueError(f"nothing is left of [{low}, {high}] {gap} away from {away_from}")
     return st.one_of([_halves(a, b) for a, b in pieces[::-1]])  # shrinks towards the positive
 
 

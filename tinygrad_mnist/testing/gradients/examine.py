@@ -273,31 +273,45 @@ def kink_lines(b: Block, slope: Slope, where: str) -> Iterator[str]:
 
 
 def check_directions(problem: Problem, how: How, report: Report) -> None:
-    """Compare v·J·u for random u and v: one backward and a few calls for each."""
+    """Compare v·J·u for random u and v: one backward and a few calls for each.
+
+    For a verdict, leaves whose derivatives are alike are moved together first.
+    """
     rng = np.random.default_rng(0)
     trace = problem.trace()
     ruler = Ruler(problem, how, trace)
-    for _ in range(_DIRECTIONS):
+    outputs = [problem.library.to_numpy(out) for out in trace.outputs]
+    for _ in range(_DIRECTIONS if len(ruler.middle) else 0):
         v = signed(rng, ruler.middle.shape)
-        pulled = problem.pulled(
-            trace, split_like([problem.library.to_numpy(o) for o in trace.outputs], v)
-        )
-        for index, g in enumerate(pulled):
-            name, leaf = problem.names[index], problem.leaves[index]
-            if not leaf.size or not v.size:
-                continue
-            size = np.where(leaf == 0, 1, np.minimum(np.abs(leaf), 1))
-            u = signed(rng, leaf.shape) * size / math.sqrt(leaf.size)
-            analytic = np.array([[np.ravel(g) @ np.ravel(u)]])
-            slope = ruler.along(index, u, v, analytic)
-            if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(index):
-                slope = ruler.along(index, u, v, analytic)
-            where = f"the outputs along a random direction by {name} (shape {list(leaf.shape)})"
-            block = Block(analytic, slope.value, ruler.tolerance(slope), (1,), (1,))
-            compare(block, slope, where, report)
+        pulled = problem.pulled(trace, split_like(outputs, v))
+        directions = {i: direction(rng, x) for i, x in enumerate(problem.leaves) if x.size}
+        expected = {i: float(np.ravel(pulled[i]) @ np.ravel(u)) for i, u in directions.items()}
+        together = ruler.agreeing(directions, v, expected) if how.brief else set()
+        report.entries += len(together)
+        for index in directions.keys() - together:
+            check_direction(ruler, index, directions[index], v, expected[index], report)
             if report.failures:
                 locate(problem, how, report)
                 return
+
+
+def check_direction(
+    ruler: Ruler, index: int, u: Array, v: Array, expected: float, report: Report
+) -> None:
+    """Compare the slope of v·outputs along u, a direction of one leaf."""
+    name, leaf = ruler.problem.names[index], ruler.problem.leaves[index]
+    analytic = np.array([[expected]])
+    slope = ruler.along(index, u, v, analytic)
+    if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(index):
+        slope = ruler.along(index, u, v, analytic)
+    where = f"the outputs along a random direction by {name} (shape {list(leaf.shape)})"
+    compare(Block(analytic, slope.value, ruler.tolerance(slope), (1,), (1,)), slope, where, report)
+
+
+def direction(rng: np.random.Generator, leaf: Array) -> Array:
+    """Draw a direction that moves each element by a part of its size, or of 1."""
+    size = np.where(leaf == 0, 1, np.minimum(np.abs(leaf), 1))
+    return np.asarray(signed(rng, leaf.shape) * size / math.sqrt(leaf.size))
 
 
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:

@@ -32,6 +32,7 @@ Array = np.ndarray[Any, Any]
 
 _WARNINGS = threading.RLock()  # the filters belong to all threads
 _GROUPS = 8  # sets of outputs that are measured again with directions of their own
+_ALIKE = 4  # powers of two between tolerances of leaves that are moved together
 _DOUBLE = float(np.finfo(np.float64).eps)
 _NOISY = 2.0  # so much rounding stays below the 32 precisions that show a kink; 10 times does not
 
@@ -86,6 +87,40 @@ class Ruler:
             expected[0],
         )
         return Slope(*(part[:, None] for part in slope))
+
+    def agreeing(
+        self, directions: dict[int, Array], v: Array, expected: dict[int, float]
+    ) -> set[int]:
+        """Return the leaves whose slopes of v·outputs are as expected, found by few calls.
+
+        Leaves with about the same tolerance move together, each so that it adds to the sum. The
+        sum has to agree as well as each of them: no leaf is right by what the others hide.
+        """
+        relative = self.relative()
+        room = {
+            i: self.how.atol + 1e3 * self.precision + relative * abs(y) for i, y in expected.items()
+        }
+        groups: dict[int, list[int]] = {}
+        for i, space in room.items():
+            if math.isfinite(space):
+                groups.setdefault(math.frexp(space)[1] // _ALIKE, []).append(i)
+        agreeing: set[int] = set()
+        for group in groups.values():
+            signs = {i: math.copysign(1.0, expected[i]) for i in group}
+            curve = self.problem.moving_all(len(self.middle))(
+                {i: signs[i] * directions[i] for i in group}
+            )
+            least = min(abs(expected[i]) for i in group)
+            # A slope of zero is seen best far away, where rounding is smallest.
+            step = self.precision ** (1 / 3) if least > 1e3 * self.precision else 0.25
+            middle, up, down = (
+                float(y @ v) for y in (self.middle, flat(curve(step)), flat(curve(-step)))
+            )
+            gap = abs((up - down) / (2 * step) - sum(abs(expected[i]) for i in group))
+            bend = abs(up + down - 2 * middle) / step
+            if gap <= min(room[i] for i in group) and bend <= 1e-2 * least + 1e3 * self.precision:
+                agreeing.update(group)
+        return agreeing
 
     def slope(self, curve: Curve, middle: Array, size: float, expected: Array) -> Slope:
         """Measure the slope along one curve; `size` is that of the element that is moved."""
@@ -187,9 +222,13 @@ class Ruler:
         """Return how far a right derivative may be off: ten estimated errors, and rounding."""
         size = np.abs(slope.value)
         largest = np.max(size[np.isfinite(size)], initial=0.0)
-        relative = max(self.how.rtol, 1e-6, 1e3 * self.precision)
+        relative = self.relative()
         floor = self.how.atol + 1e3 * self.precision + 1e-4 * relative * largest
         return np.asarray(floor + relative * size + 10 * slope.error)
+
+    def relative(self) -> float:
+        """Return the part of a derivative by which it may always be off."""
+        return max(self.how.rtol, 1e-6, 1e3 * self.precision)
 
     def doubts(self, slope: Slope, expected: Array) -> Array:
         """Mark the slopes to measure again: those that are vague, disagree, or may be at a kink."""
