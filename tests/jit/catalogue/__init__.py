@@ -5,6 +5,7 @@ given, and yields, after each call or event, everything to look at. Each file ho
 of cases; `@case("kind")` enters one, and `over={"name": value}` enters one for each value.
 """
 
+import functools
 import importlib
 import inspect
 
@@ -43,7 +44,12 @@ def t(*values, dtype="float32", **kw):
 
 def rows(number, shape=(4, 3), dtype="float32"):
     """Draw normal numbers, different ones for each `number`."""
-    return tg.from_numpy(np.random.default_rng(number).standard_normal(shape).astype(dtype))
+    return tg.from_numpy(_drawn(number, shape).astype(dtype))
+
+
+@functools.lru_cache(maxsize=32)
+def _drawn(number, shape):
+    return np.random.default_rng(number).standard_normal(shape)
 
 
 def labels(number, count=4, classes=3):
