@@ -335,8 +335,9 @@ class Clones:
             if isinstance(a, np.ndarray) and a.flags.writeable and a.nbytes < 1 << 24:
                 copy = self._same_block(a)
                 copy = clone(a) if copy is None else copy
-                if copy is not None and id(a) not in self._by_id:
-                    self._by_id[id(a)], self._real[id(copy)] = (a, copy), (copy, a)
+                if copy is not None:
+                    self._by_id.setdefault(id(a), (a, copy))
+                    self._real.setdefault(id(copy), (copy, a))
         # Each clone with the data that it begins with: nothing writes to the originals meanwhile
         self.pairs = [
             (in_memory_order(copy), in_memory_order(a)) for a, copy in self._by_id.values()

@@ -94,7 +94,7 @@ def new_memory(size: int) -> Memory:
     return memory
 
 
-def memory_of(array: Any) -> Memory | None:
+def memory_of(array: Any) -> Any:
     """Return the block that an array was cut from; None if the array has its own memory."""
     while isinstance(array, np.ndarray) and type(array) is not Memory:
         array = array.base
