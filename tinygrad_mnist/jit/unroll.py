@@ -405,7 +405,7 @@ def same_bits(a: Any, b: Any) -> bool:
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
     if a.nbytes <= BLOCK:
-        return a.tobytes() == b.tobytes()
+        return bool(a.tobytes() == b.tobytes())
     one, other = (np.ascontiguousarray(in_memory_order(x, a)).view(np.uint8) for x in (a, b))
     blocks = (slice(start, start + BLOCK) for start in range(0, len(one), BLOCK))
     return all(one[block].tobytes() == other[block].tobytes() for block in blocks)
