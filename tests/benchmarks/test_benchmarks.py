@@ -27,6 +27,7 @@ from benchmarks import (
 from benchmarks.by_hand import twin
 from benchmarks.by_hand_naive import Naive
 from benchmarks.problem import CONFIGS, make, random_data
+from benchmarks.training import batches, made
 from tinygrad_mnist.data import load_embedded
 from tinygrad_mnist.data.idx import write_idx
 
@@ -105,7 +106,9 @@ def test_ops_and_scaling_print_a_row_for_each_measure(capsys):
     assert "| depth | 10 to 1,000 |" in capsys.readouterr().out
 
 
-def test_imports_are_measured_beside_numpy(capsys):
+def test_imports_are_measured_beside_numpy(capsys, monkeypatch):
+    two = {name: imports.IMPORTS[name] for name in ("numpy", "tinygrad_mnist")}
+    monkeypatch.setattr(imports, "IMPORTS", two)
     imports.main(["--rounds", "1", "--contenders", "tinygrad_mnist"])
     assert "`import tinygrad_mnist`" in capsys.readouterr().out
 
@@ -180,7 +183,26 @@ def test_waiting_for_batches_is_measured(capsys):
     assert all(f"| {row} | " in printed for row in rows)
 
 
-def test_models_train_alike_in_all_forms(tmp_path, capsys):
+class InThisProcess(served.Served):
+    """A contender without a process of its own, which takes half a second to start."""
+
+    def __init__(self, contender, name):
+        self._trained = made(contender, name)
+        self.losses = self._run(served.CHECKED).tolist()
+
+    def _run(self, steps):
+        return self._trained.run(batches(self._trained.parts, steps))
+
+    def seconds(self, steps, *, cpu=False):
+        self._run(steps)
+        return 0.001
+
+    def close(self):
+        pass
+
+
+def test_models_train_alike_in_all_forms(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(served, "Served", InThisProcess)
     ours = ["--contenders", "jitted,pure,eager", "--rounds", "1", "--seconds", "0.001"]
     models.main(["--models", "pinn,gan", *ours, "--out", str(tmp_path)])
     printed = capsys.readouterr().out

@@ -1,6 +1,7 @@
 """jit(f) equals f, bit for bit: losses, weights and gradients over whole training runs."""
 
 import copy
+import functools
 from functools import partial
 
 import numpy as np
@@ -77,7 +78,7 @@ def test_the_bits_are_those_of_eager_without_any_of_the_passes(model, off):
     names = passes.NAMES if off == "all of them" else [off]
     with passes.without(*names):
         jitted = run(MODELS[model], OPTIMIZERS["adamw"], True)
-    assert jitted[:3] == run(MODELS[model], OPTIMIZERS["adamw"], False)[:3]
+    assert jitted[:3] == eager_run(model, "adamw")[:3]
 
 
 def test_each_pass_is_at_work():
@@ -125,12 +126,20 @@ def test_an_unknown_pass():
         passes.without("speed").__enter__()
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("model", MODELS)
+@functools.cache
+def eager_run(model, optimizer):
+    return run(MODELS[model], OPTIMIZERS[optimizer], jitted=False)
+
+
+# A model's calls do not know which optimizer follows, but for the layout of what it steps
+PAIRS = [(model, optimizer) for model in MODELS for optimizer in OPTIMIZERS
+         if optimizer in ("sgd", "adamw") or model in ("relu", "batch norm")]  # fmt: skip
+
+
+@pytest.mark.parametrize("model, optimizer", PAIRS)
 def test_training_is_bitwise_the_same(model, optimizer, jit):
-    eager = run(MODELS[model], OPTIMIZERS[optimizer], jitted=False)
     default = run(MODELS[model], OPTIMIZERS[optimizer], jitted=True, jit=jit)
-    assert eager[:3] == default[:3]
+    assert eager_run(model, optimizer)[:3] == default[:3]
 
 
 @pytest.mark.parametrize("model", MODELS)

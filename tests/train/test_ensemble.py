@@ -1,5 +1,6 @@
 """Each member of an ensemble is the run of its seed."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mnist.data import Mnist, load_mnist, write_idx
-from tinygrad_mnist.models import RECIPES, RecipeError
+from tinygrad_mnist.models import RECIPES, Recipe, RecipeError
 from tinygrad_mnist.train import Diverged, Trainer, fit, load_model, resume, save_model
 from tinygrad_mnist.train.ensemble import Ensemble
 
@@ -27,14 +28,29 @@ def trained(ensemble: Ensemble) -> Ensemble:
     return ensemble
 
 
+@pytest.fixture(scope="module")
+def alone(few: Mnist) -> Callable[[Recipe], Trainer]:
+    """The run of a recipe by itself, each made once."""
+    runs: dict[str, Trainer] = {}
+
+    def run(recipe: Recipe) -> Trainer:
+        if repr(recipe) not in runs:
+            runs[repr(recipe)] = fit(recipe, few)
+        return runs[repr(recipe)]
+
+    return run
+
+
 @pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize("name", SMALL)
-def test_a_member_is_the_run_of_its_seed(name: str, eager: bool, few: Mnist) -> None:
-    recipe = RECIPES[name].replace(epochs=3, batch_size=48, seed=5, **SMALL[name])
+def test_a_member_is_the_run_of_its_seed(
+    name: str, eager: bool, few: Mnist, alone: Callable[[Recipe], Trainer]
+) -> None:
+    recipe = RECIPES[name].replace(epochs=2, batch_size=48, seed=5, **SMALL[name])
     ensemble = trained(Ensemble(recipe, few, SIZE, eager=eager))
     assert [member.recipe.seed for member in ensemble.members] == [5, 6, 7]
     for member in ensemble.members:
-        single = fit(member.recipe, few)
+        single = alone(member.recipe)
         for a, b in zip(single.model.parameters(), member.model.parameters(), strict=True):
             x, y = a.detach().numpy(), b.detach().numpy()
             assert np.abs(x - y).max() <= 2e-5 * np.abs(x).max()
@@ -47,7 +63,7 @@ def test_a_member_is_the_run_of_its_seed(name: str, eager: bool, few: Mnist) -> 
 def test_a_member_of_a_stopped_ensemble_goes_on_alone(
     name: str, few: Mnist, tmp_path: Path
 ) -> None:
-    recipe = RECIPES[name].replace(epochs=3, batch_size=48, **SMALL[name])
+    recipe = RECIPES[name].replace(epochs=2, batch_size=48, **SMALL[name])
     if name == "deep":
         recipe = recipe.replace(hidden=(12, 1, 8))  # a weight of the shape of a bias
     ensemble = Ensemble(recipe, few, 2)

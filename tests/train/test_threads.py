@@ -89,7 +89,7 @@ def test_random_numbers_are_as_before_the_choice(monkeypatch):
     """Dropout draws in the timed steps."""
     monkeypatch.setattr(threads, "WORTH", 0)
     monkeypatch.setattr(threads, "SECONDS", 0.0)
-    trainer = Trainer(RECIPES["cnn"], load_embedded())
+    trainer = Trainer(RECIPES["cnn"].replace(channels=(2, 2), hidden=(8,)), load_embedded())
     before = str(tg.get_rng_state())
     threads.choose_threads(trainer)
     assert str(tg.get_rng_state()) == before

@@ -86,10 +86,9 @@ def integers_first(live: Sequence[Entry], unchanged: Iterable[int]) -> Order:
         ):
             settled.update(map(id, entry.outs))
             moved |= {id(entry)} if moment > first else set()
-    for entry in live:  # an array that is read may be written to itself
-        if isinstance(entry, Call):
-            changed = (a for a in entry.reads for w in written if np.may_share_memory(a, w))
-            settled.difference_update(map(id, changed))
+    # An array that is read may be written to itself
+    read = {id(a): a for e in live if isinstance(e, Call) for a in e.reads if id(a) in settled}
+    settled -= {key for key, a in read.items() if any(np.may_share_memory(a, w) for w in written)}
     early = [entry for entry in live if id(entry) in moved]
     rest = [entry for entry in live[first:] if id(entry) not in moved]
     return Order([*live[:first], *early, *rest], moved, settled)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd.tensor import BufferedGrad, new
 from tinygrad_mnist.jit import passes
-from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, new_memory
+from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, memory_of, new_memory
 
 Array = np.ndarray[Any, Any]
 
@@ -18,7 +18,7 @@ class Pool:
 
     def __init__(self) -> None:
         self._free: dict[int, list[Memory]] = {}
-        self._taken: dict[int, Memory] = {}
+        self._taken: dict[int, Memory] = {}  # by id
         self.requested = 0  # bytes, without reuse
         self.allocated = 0  # bytes
 
@@ -30,9 +30,8 @@ class Pool:
         free = self._free.get(size)
         memory = free.pop() if free else self._grow(size)
         self.requested += size
-        new = array_on(memory, array)
-        self._taken[new.ctypes.data] = memory
-        return new
+        self._taken[id(memory)] = memory
+        return array_on(memory, array)
 
     def _grow(self, size: int) -> Memory:
         self.allocated += size
@@ -42,17 +41,23 @@ class Pool:
         """Take back the memory of an array that `like` returned; ignore any other array."""
         if not array.nbytes or not passes.on("reuse"):
             return
-        memory = self._taken.pop(array.ctypes.data, None)
-        if memory is not None:
+        if self.owns(array):
+            memory = self._taken.pop(id(memory_of(array)))
             self._free.setdefault(len(memory) - ALIGN, []).append(memory)
 
     def owns(self, array: Array) -> bool:
         """Tell whether an array lies at the start of memory that `like` gave out, still in use."""
-        return array.ctypes.data in self._taken
+        memory = memory_of(array)
+        return memory is not None and id(memory) in self._taken and starts(array, memory)
 
     def free_blocks(self) -> list[Memory]:
         """Return the blocks that are not in use."""
         return [memory for blocks in self._free.values() for memory in blocks]
+
+
+def starts(array: Array, memory: Memory) -> bool:
+    """Tell whether an array lies where the first one that is cut from a block does."""
+    return bool(array.ctypes.data == memory.first_line)
 
 
 def buffered_grad(buffer: Array) -> BufferedGrad:
@@ -69,10 +74,15 @@ def view_key(a: Array) -> tuple[Any, ...]:
 
 def same_elements(a: Any, b: Array) -> bool:
     """Tell whether two arrays show the same elements of the same memory."""
-    return isinstance(a, np.ndarray) and view_key(a) == view_key(b)
+    if a is b:
+        return True
+    alike = isinstance(a, np.ndarray) and (a.shape, a.strides) == (b.shape, b.strides)
+    return alike and view_key(a) == view_key(b)
 
 
 def same_memory(a: Array, b: Array) -> bool:
     """Tell whether two arrays fill the same block of memory, whatever the order of their axes."""
-    first, second = ((x.ctypes.data, x.nbytes, x.dtype) for x in (a, b))
-    return first == second and all(x.flags.forc and x.flags.writeable for x in (a, b))
+    if a.nbytes != b.nbytes or a.dtype != b.dtype:
+        return False
+    full = all(x.flags.forc and x.flags.writeable for x in (a, b))
+    return full and (a is b or a.ctypes.data == b.ctypes.data)

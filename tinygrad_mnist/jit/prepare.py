@@ -15,7 +15,14 @@ from tinygrad_mnist.jit.op_step import Argument, OpStep, fit_into
 from tinygrad_mnist.jit.respell import respell
 from tinygrad_mnist.jit.unroll import unroll
 from tinygrad_mnist.jit.views import is_packed, map_arrays
-from tinygrad_mnist.kernels.scratch import ALIGN, Memory, array_on, new_memory, packed_strides
+from tinygrad_mnist.kernels.scratch import (
+    ALIGN,
+    Memory,
+    array_on,
+    memory_of,
+    new_memory,
+    packed_strides,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -120,23 +127,11 @@ def numpy_calls(step: OpStep, inner: Sequence[Any], scratch: Pool) -> list[Calla
     return [map_arrays(call, lambda array: moved_array(array, moves)) for call in calls]
 
 
-def memory_of(array: Any) -> Any:
-    """Return the block that an array was cut from; None if the array has its own memory."""
-    while isinstance(array, np.ndarray) and type(array) is not Memory:
-        array = array.base
-    return array if type(array) is Memory else None
-
-
-def first_line(memory: Memory) -> int:
-    """Return the address of the first cache line of a block."""
-    return memory.ctypes.data + -memory.ctypes.data % ALIGN
-
-
 def moved_array(array: Array, moves: Sequence[tuple[Memory, Memory]]) -> Array:
     """Return the same view of another block, if the array's block moves; else the array."""
     memory = memory_of(array)
     for source, target in moves:
         if memory is source:
-            start = array.ctypes.data - first_line(source) + first_line(target) - target.ctypes.data
+            start = array.ctypes.data - source.first_line + target.start
             return np.ndarray(array.shape, array.dtype, target, start, array.strides)
     return array

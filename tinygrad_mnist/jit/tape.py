@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Call:
     outs: tuple[Array, ...]
     errors: dict[str, Any] | None = None
 
-    @property
+    @cached_property
     def reads(self) -> tuple[Array, ...]:
         """The arrays that the call depends on."""
         return tuple(a for a in self.args if isinstance(a, np.ndarray))

@@ -75,7 +75,7 @@ def differs(t: Text, items: str, before: Sequence[Any]) -> str:
     return " or ".join(pairs)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def code_of(text: str, filename: str, variables: tuple[str, ...] = ()) -> types.CodeType:
     """Compile the text of one function; steps of one form, made anew, share their code.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.autograd.floats import state
 from tinygrad_mnist.jit.memory import Pool, same_memory
 from tinygrad_mnist.jit.views import clone, in_memory_order, map_arrays, moved_view
 from tinygrad_mnist.kernels.checks import outside
@@ -52,6 +53,7 @@ class Traced(np.ndarray[Any, Any]):
     # The log of the trace, in a list that is emptied when the trace is over: a plain array may hold
     # a traced one as its base, and the garbage collector does not look through plain arrays.
     cell: list[Log] = []
+    plain: Array | None = None  # the same array untraced, where there is one already
 
     @property
     def log(self) -> Log | None:
@@ -156,7 +158,9 @@ def untraced(value: Any) -> Any:
     """Return a plain ndarray on the same memory; or a tuple or list of such arrays."""
     if isinstance(value, (tuple, list)):
         return type(value)(map(untraced, value))
-    return value.view(np.ndarray) if isinstance(value, Traced) else value
+    if not isinstance(value, Traced):
+        return value
+    return value.view(np.ndarray) if value.plain is None else value.plain
 
 
 class Log:
@@ -171,10 +175,11 @@ class Log:
         self.temporaries: list[Array] = []
         # Where the kernel treats errors otherwise, so does the replay
         self.errors: dict[str, Any] = dict(np.geterr())
+        self.state = state()
 
     def traced(self, array: Array) -> Traced:
         view = array.view(Traced)
-        view.cell = self.cell
+        view.cell, view.plain = self.cell, array
         return view
 
     def call(self, function: Any, inputs: Any, kw: dict[str, Any], out: Any, ufunc: bool) -> Any:
@@ -188,11 +193,16 @@ class Log:
             out = self.buffer_for(result)
         target = untraced(out)
         made = call_into(function, arguments, kw, target, ufunc)
-        errors: dict[str, Any] = dict(np.geterr())
-        quiet = {k: v for k, v in errors.items() if v != self.errors[k]}
+        quiet = self.changed_errors()
         self.steps.append(partial(under_errstate, quiet, made) if quiet else made)
         self.steps[-1]()
         return out if isinstance(out, Traced) else self.traced(target)
+
+    def changed_errors(self) -> dict[str, Any]:
+        """Return what the kernel has changed, for now, of how floating-point errors are treated."""
+        if state() is self.state:
+            return {}
+        return {k: v for k, v in np.geterr().items() if v != self.errors[k]}
 
     def refuse_hidden_copies(self, values: Any) -> None:
         """Raise NotUnrolled where a reshape had to copy, which leaves no record."""
@@ -200,8 +210,9 @@ class Log:
             if isinstance(x, (tuple, list)):
                 self.refuse_hidden_copies(x)
             elif isinstance(x, Traced) and x.size:
-                arrays = (*self.arguments, *self.temporaries)
-                if not any(np.may_share_memory(untraced(x), array) for array in arrays):
+                plain = untraced(x)
+                arrays = (*self.temporaries[::-1], *self.arguments)
+                if not any(plain is a or np.may_share_memory(plain, a) for a in arrays):
                     raise NotUnrolled("a copy that was not asked for")
 
     def may_stay(self, array: Array, order: str | None) -> bool:
@@ -227,7 +238,7 @@ class Log:
 
     def release_all_but(self, outs: tuple[Array, ...]) -> None:
         for temporary in self.temporaries:
-            if not any(np.may_share_memory(temporary, out) for out in outs):
+            if not any(temporary is out or np.may_share_memory(temporary, out) for out in outs):
                 self.pool.release(temporary)
 
     def buffer_for(self, result: Array) -> Array:
@@ -319,12 +330,14 @@ class Clones:
 
     def __init__(self, args: Sequence[Any]) -> None:
         self._by_id: dict[int, tuple[Array, Array]] = {}
+        self._real: dict[int, tuple[Array, Array]] = {}  # by the ids of clones and their views
         for a in args:
             if isinstance(a, np.ndarray) and a.flags.writeable and a.nbytes < 1 << 24:
                 copy = self._same_block(a)
                 copy = clone(a) if copy is None else copy
                 if copy is not None:
                     self._by_id.setdefault(id(a), (a, copy))
+                    self._real.setdefault(id(copy), (copy, a))
         # Each clone with the data that it begins with: nothing writes to the originals meanwhile
         self.pairs = [
             (in_memory_order(copy), in_memory_order(a)) for a, copy in self._by_id.values()
@@ -358,8 +371,13 @@ class Clones:
         """Return the view of the argument for a view of its clone; any other array as it is."""
         if not array.size:  # where it lies does not matter, but it would hold the clone
             return np.empty_like(array)
+        if id(array) not in self._real:
+            self._real[id(array)] = array, self._moved(array)
+        return self._real[id(array)][1]
+
+    def _moved(self, array: Array) -> Array:
         for original, copy in self._by_id.values():
-            if array is copy or np.may_share_memory(array, copy):
+            if np.may_share_memory(array, copy):
                 return moved_view(array, copy, original)
         return array
 
@@ -386,6 +404,8 @@ def same_bits(a: Any, b: Any) -> bool:
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
+    if a.nbytes <= BLOCK:
+        return bool(a.tobytes() == b.tobytes())
     one, other = (np.ascontiguousarray(in_memory_order(x, a)).view(np.uint8) for x in (a, b))
     blocks = (slice(start, start + BLOCK) for start in range(0, len(one), BLOCK))
     return all(one[block].tobytes() == other[block].tobytes() for block in blocks)

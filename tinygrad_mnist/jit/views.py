@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, packed_strides, shaped
+from tinygrad_mnist.kernels.scratch import ALIGN, aligned_bytes, packed_strides
 
 Array = np.ndarray[Any, Any]
 
@@ -110,23 +110,26 @@ def is_packed(array: Array) -> bool:
 
 def dense(array: Array) -> bool:
     """Tell whether an array leaves no gaps, and a packed copy has the same strides."""
-    packed = shaped(np.empty(array.nbytes, np.uint8), array)
-    return same_strides(array, packed)
+    return _alike(array, packed_strides(array))
 
 
 def same_strides(a: Array, b: Array) -> bool:
     """Tell whether arrays of one shape are laid out alike, but for axes of one element."""
-    pairs = zip(a.shape, a.strides, b.strides, strict=True)
-    return a.strides == b.strides or not a.size or all(n < 2 or s == t for n, s, t in pairs)
+    return _alike(a, b.strides)
+
+
+def _alike(a: Array, strides: tuple[int, ...]) -> bool:
+    if a.strides == strides or not a.size:
+        return True
+    return all(n < 2 or s == t for n, s, t in zip(a.shape, a.strides, strides, strict=True))
 
 
 def clone(array: Array) -> Array | None:
     """Copy an array, strides and all; return None where the array has gaps or overlaps itself."""
-    copy = shaped(aligned_bytes(array.nbytes), array)
-    if not same_strides(array, copy):
+    if not dense(array):
         return None
-    if array.size and copy.strides != array.strides:  # only along axes of one element
-        copy = np.asarray(_Memory(pointer(copy), array, copy))
+    raw = aligned_bytes(array.nbytes)
+    copy: Array = np.ndarray(array.shape, array.dtype, raw, 0, array.strides)
     copy[...] = array
     return copy
 
@@ -135,11 +138,11 @@ def map_arrays(value: Any, change: Callable[[Array], Array]) -> Any:
     """Return a step, or an argument of one, with `change` applied to each array in it."""
     if isinstance(value, np.ndarray):
         return change(value)
-    if isinstance(value, (tuple, list)):
-        return same_kind(value, [map_arrays(item, change) for item in value])
     if isinstance(value, partial):
         kw = {key: map_arrays(item, change) for key, item in value.keywords.items()}
-        return partial(value.func, *map_arrays(value.args, change), **kw)
+        return partial(value.func, *[map_arrays(item, change) for item in value.args], **kw)
+    if isinstance(value, (tuple, list)):
+        return same_kind(value, [map_arrays(item, change) for item in value])
     return value
 
 

@@ -80,10 +80,25 @@ class Memory(np.ndarray[Any, Any]):
     shows exactly whether one is still alive.
     """
 
+    # Where the first cache line begins, in the block and in the machine's memory: to ask NumPy for
+    # the address of an array takes longer than to make another array
+    start = first_line = 0
+
 
 def new_memory(size: int) -> Memory:
     """Make a block of `size` bytes and up to 63 more, for `shaped` to begin at a cache line."""
-    return np.ndarray.__new__(Memory, (size + ALIGN,), np.uint8)
+    memory = np.ndarray.__new__(Memory, (size + ALIGN,), np.uint8)
+    address = memory.ctypes.data
+    memory.start = -address % ALIGN
+    memory.first_line = address + memory.start
+    return memory
+
+
+def memory_of(array: Any) -> Any:
+    """Return the block that an array was cut from; None if the array has its own memory."""
+    while isinstance(array, np.ndarray) and type(array) is not Memory:
+        array = array.base
+    return array if type(array) is Memory else None
 
 
 def is_view(array: Array) -> bool:
@@ -96,12 +111,13 @@ def array_on(memory: Memory, like: Array) -> Array:
 
     Each call makes another array on the same bytes.
     """
-    start = -memory.ctypes.data % ALIGN
-    return np.ndarray(like.shape, like.dtype, memory, start, packed_strides(like))
+    return np.ndarray(like.shape, like.dtype, memory, memory.start, packed_strides(like))
 
 
 def packed_strides(like: Array) -> tuple[int, ...]:
     """Return the strides of an array without gaps, its axes in the same order in memory."""
+    if like.flags.forc and min(like.shape, default=2) > 1:
+        return like.strides
     order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
     strides, step = [0] * like.ndim, like.itemsize
     for axis in reversed(order):
@@ -119,10 +135,7 @@ def aligned_bytes(size: int) -> Array:
 
 def shaped(raw: Array, like: Array) -> Array:
     """Return raw bytes as an array like `like`: shape, dtype, order of axes in memory."""
-    flat = raw[: like.nbytes].view(like.dtype)
-    order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
-    packed = flat.reshape([like.shape[axis] for axis in order])
-    return packed.transpose(np.argsort(order))
+    return np.ndarray(like.shape, like.dtype, raw, 0, packed_strides(like))
 
 
 def scratch(*specs: Spec, behind: Array | None = None) -> list[Array]:

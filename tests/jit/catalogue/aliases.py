@@ -7,7 +7,7 @@ import numpy as np
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tests.jit.catalogue import OPTIMIZERS, case, labels, mlp, param, rows, t, training
+from tests.jit.catalogue import TWO_OPTIMIZERS, case, labels, mlp, param, rows, t, training
 from tests.jit.observe import attempt
 from tinygrad_mnist import nn, optim
 
@@ -40,7 +40,7 @@ def taken_before_and_during(jit, view):
         yield outputs, model
 
 
-@case("views of weights", over=OPTIMIZERS)
+@case("views of weights", over=TWO_OPTIMIZERS)
 def written_through_between_calls(jit, make):
     model = mlp()
     optimizer = make(model.parameters())

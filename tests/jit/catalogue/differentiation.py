@@ -8,7 +8,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tests.jit.catalogue import (
     LAYERS,
-    OPTIMIZERS,
+    TWO_OPTIMIZERS,
     batch_for,
     case,
     labels,
@@ -592,7 +592,7 @@ def made_anew_inside(jit):
         yield f(t(k, 1))
 
 
-@case("second order", over=OPTIMIZERS)
+@case("second order", over=TWO_OPTIMIZERS)
 def sharpness_aware_steps(jit, make):
     """Two backwards and weights moved there and back, in one call."""
     model = mlp()

@@ -4,7 +4,17 @@ import numpy as np
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tests.jit.catalogue import OPTIMIZERS, batch_for, case, labels, mlp, param, rows, t, training
+from tests.jit.catalogue import (
+    TWO_OPTIMIZERS,
+    batch_for,
+    case,
+    labels,
+    mlp,
+    param,
+    rows,
+    t,
+    training,
+)
 from tests.jit.observe import attempt
 from tinygrad_mnist import nn, optim
 
@@ -29,7 +39,7 @@ def dropped_once(jit, loss):
         yield f(t(k + 1, 2, -k)), w
 
 
-@case("gradients that are there", over=OPTIMIZERS)
+@case("gradients that are there", over=TWO_OPTIMIZERS)
 def micro_batches_with_zero_grad_outside(jit, make):
     model = mlp()
     optimizer = make(model.parameters())
@@ -90,7 +100,7 @@ def two_losses_whose_order_changes(jit):
         yield (f, g, g, f, g, f, f, f, g, g, f, g)[k](t(k, 1)), w
 
 
-@case("gradients that are there", over=OPTIMIZERS)
+@case("gradients that are there", over=TWO_OPTIMIZERS)
 def zero_grad_to_zeros_inside(jit, make):
     model = mlp()
     optimizer = make(model.parameters())
@@ -316,7 +326,7 @@ def dropped_for_one_layer_before_the_step(jit):
         yield step(rows(k), labels(k)), model, optimizer
 
 
-@case("gradients kept", over=OPTIMIZERS)
+@case("gradients kept", over=TWO_OPTIMIZERS)
 def over_many_calls(jit, make):
     model = mlp()
     step, results = jit(training(model, make(model.parameters()))), []
@@ -491,7 +501,7 @@ def that_were_computed_outside(jit):
         yield f(w * k), w
 
 
-@case("freezing", over=OPTIMIZERS)
+@case("freezing", over=TWO_OPTIMIZERS)
 def a_layer_and_thawing_it(jit, make):
     model = mlp()
     optimizer = make(model.parameters())

@@ -6,7 +6,7 @@ import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
 from tests.jit.catalogue import (
     LAYERS,
-    OPTIMIZERS,
+    TWO_OPTIMIZERS,
     batch_for,
     case,
     labels,
@@ -163,7 +163,7 @@ def over_sequences_of_many_lengths(jit, make):
 
 ONE_OP = {
     "attention": lambda: nn.TransformerEncoderLayer(4, 2, 8, 0.0, "gelu", batch_first=True),
-    "LSTM": lambda: nn.LSTM(4, 3, bidirectional=True),
+    "LSTM": lambda: nn.LSTM(4, 3),
     "GRU": lambda: nn.GRU(4, 3, batch_first=True),
     "BatchNorm1d": lambda: nn.BatchNorm1d(3),
     "LayerNorm": lambda: nn.LayerNorm(4),
@@ -529,7 +529,7 @@ def a_mixture_that_chooses_experts_by_data(jit):
         yield step(rows(k)), experts, gate
 
 
-@case("structure", over=OPTIMIZERS)
+@case("structure", over=TWO_OPTIMIZERS)
 def two_models_of_one_optimizer(jit, make):
     encoder, decoder = nn.Linear(3, 2), nn.Linear(2, 3)
     optimizer = make([*encoder.parameters(), *decoder.parameters()])

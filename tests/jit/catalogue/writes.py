@@ -4,7 +4,7 @@ import numpy as np
 
 import tinygrad_mnist as tg
 import tinygrad_mnist.nn.functional as F
-from tests.jit.catalogue import OPTIMIZERS, case, labels, mlp, param, rows, t, training
+from tests.jit.catalogue import TWO_OPTIMIZERS, case, labels, mlp, param, rows, t, training
 from tests.jit.observe import attempt
 from tinygrad_mnist import nn, optim
 
@@ -436,7 +436,7 @@ def to_read_only_memory(jit):
         yield attempt(f, x), attempt(g, x), x
 
 
-@case("writes", over=OPTIMIZERS)
+@case("writes", over=TWO_OPTIMIZERS)
 def to_the_weights_between_calls(jit, make):
     model = mlp()
     optimizer = make(model.parameters())
