@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.conftest import Shell, Trained
+from tests.cli.conftest import WITHOUT_PLOTS, Shell, Trained
 from tinygrad_mnist.cli import main
 from tinygrad_mnist.cli.stop import Stop
 from tinygrad_mnist.serialize import load
@@ -22,8 +21,9 @@ EMBEDDED = ("--data", "embedded")
 
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if matplotlib were not installed: it takes seconds."""
+    """As if the libraries of plots and reports were not installed: they take seconds."""
     monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
+    monkeypatch.setattr("tinygrad_mnist.report.can_render", lambda: False)
 
 
 needs_no_plots = pytest.mark.usefixtures("no_plots")
@@ -58,7 +58,7 @@ def test_flags_override_the_recipe(trained: Trained) -> None:
 
 def test_the_same_seed_writes_the_same_bytes(trained: Trained, shell: Shell) -> None:
     """The whole file: weights, recipe and results."""
-    shell.plots = False
+    shell.script = WITHOUT_PLOTS
     shell(
         *("train", "mlp-10", *EMBEDDED, "--epochs", "2"),
         *("--seed", "7", "--batch-size", "50", "--hidden", "12", "--lr", "0.2", "--out", "again"),
@@ -117,7 +117,7 @@ def start(shell: Shell, *args: str) -> "subprocess.Popen[str]":
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_leaves_a_checkpoint_and_says_where(
-    shell: Shell, number: signal.Signals
+    shell: Shell, number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     process = start(shell, *ENDLESS)
     process.send_signal(number)
@@ -126,12 +126,9 @@ def test_a_stopped_run_leaves_a_checkpoint_and_says_where(
     assert "all of it is in run/checkpoint.pkl" in out
     assert out.splitlines()[-1] == "continue with: tinygrad-mnist train --resume run"
 
-    evaluated = shell("evaluate", "run/checkpoint.pkl", *EMBEDDED)
-    assert (
-        evaluated.code == 0
-        and "accuracy " in evaluated.out
-        and "an interrupted run, after" in evaluated.out
-    )
+    assert main(["evaluate", str(shell.folder / "run" / "checkpoint.pkl"), *EMBEDDED]) == 0
+    evaluated = capsys.readouterr().out
+    assert "accuracy " in evaluated and "an interrupted run, after" in evaluated
 
 
 def test_a_killed_run_leaves_a_checkpoint(shell: Shell) -> None:
@@ -218,24 +215,14 @@ def test_ctrl_c_in_the_last_step_of_an_ensemble_stops_it(
 @pytest.mark.parametrize("recipe", ["deep", "mlp-532-minibatch"])
 def test_a_run_killed_again_and_again_ends_in_the_same_bytes(shell: Shell, recipe: str) -> None:
     """SIGKILL, while it saves after every step."""
-    script = (
-        "import sys; from tinygrad_mnist.cli import main, train; train.SAVE_SECONDS = 0;"
-        "sys.modules['matplotlib'] = None; sys.exit(main(sys.argv[1:]))"
-    )
-    run = [sys.executable, "-c", script, "train"]
-    args = [recipe, *EMBEDDED, "--hidden", "16", "--epochs", "4", "--out"]
-    shell.run([*run, *args, "whole"])
-    for attempt in range(3):
-        command = [*run, *args, "killed"] if attempt == 0 else [*run, "--resume", "killed"]
-        process = subprocess.Popen(
-            command, cwd=shell.folder, env=shell.environment, stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        while not process.stdout.readline().startswith(b"epoch"):
-            assert process.poll() is None
+    shell.script = f"from tinygrad_mnist.cli import train; train.SAVE_SECONDS = 0; {WITHOUT_PLOTS}"
+    args = ["train", recipe, *EMBEDDED, "--hidden", "16", "--epochs", "3", "--out"]
+    for command in ([*args, "killed"], ["train", "--resume", "killed"]):
+        process = start(shell, *command)
         process.kill()
         process.communicate()
-    assert shell.run([*run, "--resume", "killed"]).code == 0
+    ran = shell.all((*args, "whole"), ("train", "--resume", "killed"))
+    assert [each.code for each in ran] == [0, 0]
     whole, killed = ((shell.folder / out / "model.pkl").read_bytes() for out in ("whole", "killed"))
     assert whole == killed
 
@@ -245,9 +232,7 @@ def test_checkpoints_are_kept_on_request(tmp_path: Path) -> None:
     args = ["train", "mlp-10", *EMBEDDED, "--epochs", "5", "--keep", "2", "--out", str(tmp_path)]
     assert main(args) == 0
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [
-        *("best.pkl", "epoch-0004.pkl", "epoch-0005.pkl", "model.pkl", "report.html", "run.json")
-    ]
+    assert names == [*("best.pkl", "epoch-0004.pkl", "epoch-0005.pkl", "model.pkl", "run.json")]
 
     epochs = json.loads((tmp_path / "run.json").read_text())["epochs"]
     best = max(epochs, key=lambda numbers: numbers["validation_accuracy"])
@@ -301,16 +286,17 @@ def test_without_the_extra_it_trains_and_says_what_is_missing(shell: Shell) -> N
         "import sys; sys.modules.update(dict.fromkeys(('rich', 'matplotlib', 'PIL', 'jinja2')));"
         "from tinygrad_mnist.cli import main; sys.exit(main(sys.argv[1:]))"
     )
-    python = [sys.executable, "-c", script]
-    ran = shell.run([*python, "train", "neuron", *EMBEDDED, "--epochs", "1", "--out", "run"])
+    shell.script = script
+    ran = shell("train", "neuron", *EMBEDDED, "--epochs", "1", "--out", "run")
     assert ran.code == 0
     assert "pip install 'tinygrad-mnist[cli]'" in ran.out
     assert "wrote   model.pkl, run.json into run" in ran.out
-    assert shell.run([*python, "evaluate", "run", *EMBEDDED]).code == 0
-    predicted = shell.run([*python, "predict", "run", "digit.png"])
-    assert predicted.code == 2 and "tinygrad-mnist[cli]" in predicted.err
-    reported = shell.run([*python, "report", "run"])
-    assert reported.code == 2 and "tinygrad-mnist[cli]" in reported.err
+    evaluated, *others = shell.all(
+        ("evaluate", "run", *EMBEDDED), ("predict", "run", "digit.png"), ("report", "run")
+    )
+    assert evaluated.code == 0
+    for other in others:
+        assert other.code == 2 and "tinygrad-mnist[cli]" in other.err
 
 
 def test_training_moves_the_weights(trained: Trained) -> None:
