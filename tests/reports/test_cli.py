@@ -30,7 +30,7 @@ from tinygrad_mnist.start import come_again
 
 EMBEDDED = ("--data", "embedded")
 SHORT = ("train", "neuron", *EMBEDDED, "--epochs", "2")
-ENDLESS = ("train", "deep", *EMBEDDED, "--epochs", "100000")
+ENDLESS = ("train", "deep", *EMBEDDED, "--hidden", "16", "--epochs", "100000")
 CapSys = pytest.CaptureFixture[str]
 
 
