@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -64,6 +64,7 @@ def described(value: object) -> object:
 
 
 @settings(max_examples=40)
+@example([[np.zeros(2), (1, [b"", (None,)])], {"a": [tg.ones(2)]}])
 @given(trees)
 def test_what_is_saved_comes_back_bit_for_bit(tree):
     with tempfile.TemporaryDirectory() as folder:
