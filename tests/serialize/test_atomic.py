@@ -40,7 +40,7 @@ class Saver:
         print(death, file=self.parent.stdin, flush=True)
         return int(self.parent.stdout.readline())
 
-    def told(self):
+    def next_number(self):
         """Return the next number that the process has saved, None at its end."""
         word, _, code = self.parent.stdout.readline().partition(" ")
         self.code = int(code or 0)
@@ -61,11 +61,11 @@ def test_a_kill_at_a_random_moment_leaves_a_whole_file(saver, tmp_path):
     reported = torn = 0
     for _ in range(KILLS):
         process = saver.start()
-        reported = saver.told()  # saving goes on
+        reported = saver.next_number()  # saving goes on
         time.sleep(random.uniform(0, 0.05))
         os.kill(process, signal.SIGKILL)
-        while (told := saver.told()) is not None:
-            reported = told
+        while (number := saver.next_number()) is not None:
+            reported = number
         number = load(path)["number"]
         assert number in (reported, reported + 1)  # what was told is on the disk, or its successor
         assert_same(load(path), content(number))
@@ -81,7 +81,7 @@ def test_a_kill_before_any_step_leaves_a_whole_file(saver, tmp_path):
     save(content(0), path)
     for step in range(1, 30):
         saver.start(step)
-        done = saver.told() is not None and saver.told() is None
+        done = saver.next_number() is not None and saver.next_number() is None
         number = load(path)["number"]
         assert_same(load(path), content(number))
         if done:
