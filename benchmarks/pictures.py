@@ -132,8 +132,7 @@ def main() -> None:
         for k, index in enumerate(order[: args.pictures]):
             picture, how = draw(data.test_images[index], rng)
             path = Path(folder) / f"{k}.{how['kind']}"
-            options = {"quality": how["quality"]} if how["kind"] == "jpeg" else {}
-            picture.save(path, **options)
+            picture.save(path, quality=how.get("quality"), compress_level=1)  # of JPEG, PNG
             result = _read(path, saved.model, int(data.test_labels[index]))
             outcome[result] += 1
             by_style[how["style"]][result] += 1

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -47,6 +48,7 @@ OWN = {
 }  # fmt: skip
 
 
+@cache
 def modules_after(code: str) -> set[str]:
     """Return the modules that a new Python has loaded after the code."""
     code = f"{code}\nimport sys; print(*sys.modules)"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# The command as if matplotlib were not installed: to import it and draw takes over a second.
+# The command without the libraries whose pictures and reports take seconds
 WITHOUT_PLOTS = (
-    "import sys; sys.modules['matplotlib'] = None;"
+    "import sys; sys.modules.update(dict.fromkeys(('matplotlib', 'jinja2')));"
     "from tinygrad_mnist.cli import main; sys.exit(main(sys.argv[1:]))"
 )
 
@@ -28,7 +28,7 @@ class Shell:
     """Runs commands in one folder, without network, cache or other settings of this machine."""
 
     folder: Path
-    plots: bool = True
+    script: str | None = None  # instead of `-m tinygrad_mnist`
 
     @property
     def environment(self) -> dict[str, str]:
@@ -42,23 +42,33 @@ class Shell:
         }
 
     def command(self, *args: str) -> list[str]:
-        if self.plots:
-            return [sys.executable, "-m", "tinygrad_mnist", *args]
-        return [sys.executable, "-c", WITHOUT_PLOTS, *args]
+        program = ["-m", "tinygrad_mnist"] if self.script is None else ["-c", self.script]
+        return [sys.executable, *program, *args]
 
     def __call__(self, *args: str) -> Ran:
         return self.run(self.command(*args))
 
+    def all(self, *commands: tuple[str, ...]) -> list[Ran]:
+        """Run several commands at the same time."""
+        return self.run_all(*(self.command(*args) for args in commands))
+
     def run(self, command: list[str]) -> Ran:
-        ran = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return Ran(ran.returncode, ran.stdout, ran.stderr)
+        return self.run_all(command)[0]
+
+    def run_all(self, *commands: list[str]) -> list[Ran]:
+        """Run several programs at the same time."""
+        processes = [
+            subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+            for command in commands
+        ]  # fmt: skip
+        outputs = [process.communicate(timeout=120) for process in processes]
+        return [
+            Ran(process.returncode, *output)
+            for process, output in zip(processes, outputs, strict=True)
+        ]
 
 
 @pytest.fixture

@@ -39,11 +39,11 @@ def model(trained: Trained) -> str:
     return str(trained.folder / "model.pkl")
 
 
-def test_evaluate_counts_everything(trained: Trained, shell: Shell) -> None:
-    ran = shell("evaluate", str(trained.folder / "model.pkl"), *EMBEDDED)
-    assert (ran.code, ran.err) == (0, "")
+def test_evaluate_counts_everything(trained: Trained, run) -> None:
+    code, out, err = run("evaluate", str(trained.folder / "model.pkl"), *EMBEDDED)
+    assert (code, err) == (0, "")
     results = load(trained.folder / "model.pkl")["results"]
-    lines = ran.out.splitlines()
+    lines = out.splitlines()
     assert f"{results['accuracy']:.2%}".replace("%", " %") in lines[2]
     assert f"error rate {results['error_rate']:.2%}".replace("%", " %") in lines[2]
     assert "1,000 test images of mnist-5k-embedded (not MNIST's 10,000)" in lines[2]
@@ -150,8 +150,10 @@ def test_help_and_version(run) -> None:
         run("--version")
 
 
-def test_the_version_is_the_packages(shell: Shell) -> None:
-    assert shell("--version").out.strip() == __version__
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == __version__
 
 
 @pytest.mark.parametrize(

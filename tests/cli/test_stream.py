@@ -46,7 +46,7 @@ def test_a_streamed_run_is_the_run(
     assert main(["evaluate", "stream", "--data", "digits"]) == 0
 
 
-def test_a_stopped_stream_of_windows_goes_on(shell: Shell, digits: Path) -> None:
+def test_a_stopped_stream_of_windows_goes_on(shell: Shell, digits: Path, plain_here: Path) -> None:
     run = ("train", *SMALL, "--epochs", "400", "--window", "100")
     process = subprocess.Popen(
         shell.command(*run, "--out", "run"),
@@ -62,7 +62,7 @@ def test_a_stopped_stream_of_windows_goes_on(shell: Shell, digits: Path) -> None
     assert "stopped in epoch" in process.communicate(timeout=60)[0] and process.returncode == 143
     stopped = load_model(shell.folder / "run" / "checkpoint.pkl")
     assert stopped.training is not None and stopped.training["window"] == 100
-    assert shell("train", "--resume", "run", "--window", "50").code == 2
+    assert main(["train", "--resume", "run", "--window", "50"]) == 2
 
 
 @pytest.mark.parametrize(

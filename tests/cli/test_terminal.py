@@ -7,20 +7,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Shell
+from tests.cli.conftest import WITHOUT_PLOTS, Shell
 from tests.cli.screen import Terminal
 from tinygrad_mnist.cli import live, main, progress
 from tinygrad_mnist.models import RECIPES
 
 EMBEDDED = ("--data", "embedded")
 EPOCHS, STEPS = 4, 30
-BARE = (  # without the libraries whose pictures and reports take seconds
-    "import sys; sys.modules.update(dict.fromkeys(('matplotlib', 'jinja2')));"
-    "from tinygrad_mnist.cli import main; sys.exit(main(sys.argv[1:]))"
-)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path, WITHOUT_PLOTS)
 
 
 class FakeTrainer:
@@ -286,7 +288,7 @@ def start(shell: Shell, terminal: Terminal, *args: str) -> "subprocess.Popen[byt
     environment = shell.environment | {"TERM": "xterm-256color"}
     environment.pop("COLUMNS")
     return subprocess.Popen(
-        [sys.executable, "-c", BARE, *args],
+        shell.command(*args),
         cwd=shell.folder, env=environment, start_new_session=True,
         stdin=terminal.theirs, stdout=terminal.theirs, stderr=terminal.theirs,
     )  # fmt: skip
@@ -321,9 +323,8 @@ def test_a_whole_run_on_a_narrow_terminal(shell: Shell) -> None:
 
 
 def test_quiet_prints_nothing_but_errors(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
-    python = [sys.executable, "-c", BARE]
     args = ("train", "neuron", *EMBEDDED, "--epochs", "1", "--out", "run", "--quiet")
-    ran = shell.run([*python, *args])
+    ran = shell(*args)
     assert (ran.code, ran.out, ran.err) == (0, "", "")
     assert (shell.folder / "run" / "model.pkl").exists()
     assert main([*args[:-2], str(shell.folder / "run"), "-q"]) == 2

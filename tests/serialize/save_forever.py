@@ -1,6 +1,8 @@
 """Saves to the path given for ever and tells after each save; test_atomic.py kills it.
 
-With a second argument N the process kills itself just before its Nth step towards the disk.
+Each number N on standard input starts a process, which shares the imports and tells its id, saves
+and kills itself just before its Nth step towards the disk; 0 stands for no such step. The end of
+the process is told too.
 """
 
 import os
@@ -39,15 +41,25 @@ def die_before_step(wanted: int) -> None:
         setattr(os, name, counted(getattr(os, name)))
 
 
-if __name__ == "__main__":
-    path = sys.argv[1]
+def save_on(path: str, death: int) -> None:
+    """Save once, or for ever if no step is named."""
     number = load(path)["number"] if os.path.exists(path) else 0
-    if len(sys.argv) > 2:
-        die_before_step(int(sys.argv[2]))
-        save(content(number + 1), path)
-        print("done", flush=True)
-        sys.exit()
+    if death:
+        die_before_step(death)
     while True:
         number += 1
         save(content(number), path)
         print(number, flush=True)
+        if death:
+            return
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        if child := os.fork():
+            _, status = os.waitpid(child, 0)
+            print(f"ended {os.waitstatus_to_exitcode(status)}", flush=True)
+        else:
+            print(os.getpid(), flush=True)
+            save_on(sys.argv[1], int(line))
+            os._exit(0)

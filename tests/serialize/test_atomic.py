@@ -25,22 +25,47 @@ from tinygrad_mnist.serialize import atomic_write, load, save
 KILLS = int(os.environ.get("KILLS", "10"))
 
 
-def saver(path, *args):
-    command = [sys.executable, "-m", "tests.serialize.save_forever", str(path), *args]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+class Saver:
+    """Starts one process after the other that saves to a path."""
+
+    def __init__(self, path):
+        self.parent = subprocess.Popen(
+            [sys.executable, "-m", "tests.serialize.save_forever", str(path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # a fork should leave no thread behind
+        )  # fmt: skip
+
+    def start(self, death=0):
+        """Let a process save; return its id."""
+        print(death, file=self.parent.stdin, flush=True)
+        return int(self.parent.stdout.readline())
+
+    def next_number(self):
+        """Return the next number that the process has saved, None at its end."""
+        word, _, code = self.parent.stdout.readline().partition(" ")
+        self.code = int(code or 0)
+        return None if word == "ended" else int(word)
 
 
-def test_a_kill_at_a_random_moment_leaves_a_whole_file(tmp_path):
+@pytest.fixture
+def saver(tmp_path):
+    saver = Saver(tmp_path / "model.pkl")
+    with saver.parent:
+        yield saver
+        saver.parent.stdin.close()
+
+
+def test_a_kill_at_a_random_moment_leaves_a_whole_file(saver, tmp_path):
     path = tmp_path / "model.pkl"
     save(content(0), path)
     reported = torn = 0
     for _ in range(KILLS):
-        with saver(path) as process:
-            reported = int(process.stdout.readline())  # imports are over, saving goes on
-            time.sleep(random.uniform(0, 0.25))
-            process.send_signal(signal.SIGKILL)
-            for line in process.stdout:
-                reported = int(line)
+        process = saver.start()
+        reported = saver.next_number()  # saving goes on
+        time.sleep(random.uniform(0, 0.05))
+        os.kill(process, signal.SIGKILL)
+        while (number := saver.next_number()) is not None:
+            reported = number
         number = load(path)["number"]
         assert number in (reported, reported + 1)  # what was told is on the disk, or its successor
         assert_same(load(path), content(number))
@@ -51,17 +76,17 @@ def test_a_kill_at_a_random_moment_leaves_a_whole_file(tmp_path):
     assert reported > KILLS
 
 
-def test_a_kill_before_any_step_leaves_a_whole_file(tmp_path):
+def test_a_kill_before_any_step_leaves_a_whole_file(saver, tmp_path):
     path = tmp_path / "model.pkl"
     save(content(0), path)
     for step in range(1, 30):
-        with saver(path, str(step)) as process:
-            done = process.stdout.read()
+        saver.start(step)
+        done = saver.next_number() is not None and saver.next_number() is None
         number = load(path)["number"]
         assert_same(load(path), content(number))
         if done:
             break
-        assert process.returncode == -signal.SIGKILL
+        assert saver.code == -signal.SIGKILL
     assert step > 7  # open, pickle, digest, read back, fsync, replace, fsync of the folder
     assert number >= 1
     assert list(tmp_path.glob(".model.pkl-*.part"))  # leftovers, which troubled no later save

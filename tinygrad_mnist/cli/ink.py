@@ -118,17 +118,17 @@ def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
     rng = np.random.default_rng(0)
     sample = rng.integers(0, len(terms), 1500)
     seen, wanted = terms[sample], shades[sample]
-    best, least = np.outer([1.0, 0.0, 0.0], np.median(wanted, 0)), np.inf
-    for three in rng.integers(0, len(terms), (300, 3)):
-        try:
-            plane = np.linalg.solve(terms[three], shades[three])
-        except np.linalg.LinAlgError:  # three pixels in a line
-            continue
-        away = np.abs(seen @ plane - wanted).max(1)
-        middle = float(np.partition(away, len(away) // 2)[len(away) // 2])
-        if middle < least:
-            least, best = middle, plane
-    return np.asarray(best, np.float32)
+    threes = rng.integers(0, len(terms), (300, 3))
+    threes = threes[np.linalg.det(terms[threes]) != 0]  # without three pixels in a line
+    if not len(threes):
+        return np.outer([1.0, 0.0, 0.0], np.median(wanted, 0)).astype(np.float32)
+    planes = np.linalg.solve(terms[threes], shades[threes])
+    away = np.zeros((len(planes), len(seen)), np.float32)
+    for shade, (level, across, down) in zip(wanted.T, planes.T[..., None], strict=True):
+        fitted = across * seen[:, 1] + down * seen[:, 2] + level
+        np.maximum(away, np.abs(fitted - shade), out=away)
+    middle = np.partition(away, len(seen) // 2)[:, len(seen) // 2]
+    return np.asarray(planes[middle.argmin()], np.float32)
 
 
 def _along_strongest(difference: Floats) -> Floats:

@@ -26,13 +26,14 @@ MOST = 300_000_000  # the most pixels that are decoded: they take up to 1.2 GB
 
 def read_picture(path: str) -> NDArray[np.uint8]:
     """Read a picture file as a 28x28 uint8 image, white on black: the first of its views."""
-    first: NDArray[np.uint8] = read_views(path)[0]
-    return first
+    upright: NDArray[np.uint8] = read_views(path, (0,))[0]
+    return upright
 
 
-def read_views(path: str) -> NDArray[np.uint8]:
+def read_views(path: str, tilts: tuple[float, ...] | None = None) -> NDArray[np.uint8]:
     """Read a picture file as uint8 images (N, 28, 28), white on black, upright and a little turned.
 
+    `tilts`, in degrees, are those of ink.py where they are None.
     "-" stands for standard input. Any paper, light and pen: see ink.py. A picture of 28x28 pixels
     on black, or on white, is taken as it is, and is the only view. Raises `UsageError`, naming the
     file, for what cannot be read as a picture of one digit.
@@ -41,7 +42,7 @@ def read_views(path: str) -> NDArray[np.uint8]:
         from PIL import Image
     except ImportError:
         raise UsageError("reading pictures needs pip install 'tinygrad-mnist[cli]'") from None
-    from tinygrad_mnist.cli.ink import NoDigit, views_of
+    from tinygrad_mnist.cli.ink import TILTS, NoDigit, views_of
 
     picture = _opened(Image, path)
     if picture.size == (SIDE, SIDE):
@@ -49,7 +50,7 @@ def read_views(path: str) -> NDArray[np.uint8]:
         if ready is not None:
             return ready[None]
     try:
-        return views_of(picture)
+        return views_of(picture, TILTS if tilts is None else tilts)
     except NoDigit as error:
         raise UsageError(f"{path}: {error}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,12 @@ def percent(share: float) -> str:
 
 def render(template: str, **values: Any) -> str:
     """Fill a template; text is escaped, and JSON too, so that no name of a run becomes a tag."""
+    return str(_environment().get_template(template).render(values))
+
+
+@cache
+def _environment() -> Any:
+    """Return the templates' environment, which compiles each of them once."""
     import jinja2
     from markupsafe import Markup
 
@@ -194,4 +201,4 @@ def render(template: str, **values: Any) -> str:
 
     environment.filters |= {"percent": percent, "as_json": as_json}
     environment.globals |= {"source": source, "version": __version__}
-    return environment.get_template(template).render(values)
+    return environment

@@ -33,6 +33,7 @@ VERSION = 3  # the newest; a file without a module is still written as version 2
 # pickler that wrote other bytes would be noticed at once.
 NAME = b"(\x8c\x0etinygrad-mnist"
 NAME_AT, VERSION_AT, DIGEST_AT, TREE_AT = 11, 29, 32, 64
+PLAIN = {type(None), str, int, float, bool, bytes}  # in a tree as in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> obje
         return encoded
     if depth > MAX_DEPTH:
         raise FormatError(f"{where[:60]}... is nested more than {MAX_DEPTH} deep, or in itself")
-    if value is None or type(value) in (str, int, float, bool, bytes):
+    if type(value) in PLAIN:
         return value
     if isinstance(value, dict):
         for key in value:
@@ -251,10 +252,9 @@ def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> obje
                 raise TypeError(f"{where} has the key {key!r}; keys are str, or int below 2**60")
         return {k: _encode(v, f"{where}[{k!r}]", depth + 1, special) for k, v in value.items()}
     if type(value) is list:
-        return [_encode(v, f"{where}[{i}]", depth + 1, special) for i, v in enumerate(value)]
+        return _encode_items(value, where, depth + 1, special)
     if type(value) is tuple or isinstance(value, Size):
-        parts = enumerate(value)
-        return "tuple", *(_encode(v, f"{where}[{i}]", depth + 1, special) for i, v in parts)
+        return "tuple", *_encode_items(value, where, depth + 1, special)
     if isinstance(value, Tensor):
         kind = "leaf" if value.requires_grad else "tensor"
         return _encode_array(value.detach().numpy(), kind, where)
@@ -277,6 +277,15 @@ def _encode(value: Any, where: str, depth: int = 0, special: Any = None) -> obje
         f"{where} is of type {type(value).__name__}; save() takes dict, list, tuple, str, int, "
         "float, bool, None, bytes, NumPy arrays and Tensors"
     )
+
+
+def _encode_items(values: Any, where: str, depth: int, special: Any) -> list[object]:
+    """Encode the items of a sequence; plain ones, which may be many, without a call for each."""
+    plain = PLAIN if special is None and depth <= MAX_DEPTH else ()
+    return [
+        v if type(v) in plain else _encode(v, f"{where}[{i}]", depth, special)
+        for i, v in enumerate(values)
+    ]
 
 
 def _encode_array(array: np.ndarray, kind: str, where: str) -> object:
@@ -307,11 +316,12 @@ def _decode(
 
     if depth > MAX_DEPTH:
         machine.refuse(f"nested more than {MAX_DEPTH} deep")
+    plain = PLAIN if depth < MAX_DEPTH else ()
     match value:
         case dict():
             return {k: below(v) for k, v in value.items()}
         case list():
-            return [below(v) for v in value]
+            return [v if type(v) in plain else below(v) for v in value]
         case ("tuple", *items):
             return tuple(map(below, items))
         case ("namespace", dict() as options) if machine.version >= 3:

@@ -34,7 +34,7 @@ class UnsafeFileError(FormatError):
     """The file needs more than plain data does: a call, a name, endless memory."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)  # not frozen: a file may declare a million
 class Span:
     """Bytes that stay in the file until they are read."""
 
@@ -101,8 +101,10 @@ class Machine:
         self.position += count
 
     def take(self, count: int) -> bytes:
-        self.claim(count)
+        if count > self.size - self.position:
+            self.claim(count)  # fails, and says why
         data = self.file.read(count)
+        self.position += count
         if len(data) != count:
             self.fail("the file shrank while it was read")
         return data
@@ -119,8 +121,9 @@ class Machine:
     def blob(self, width: int) -> object:
         size = self.number(width)
         span = Span(self.position, size)
-        self.claim(size)
-        self.file.seek(self.position)
+        if size:  # a file may declare a million empty ones
+            self.claim(size)
+            self.file.seek(self.position)
         return span
 
     def read(self, span: Span) -> bytes:
