@@ -30,8 +30,6 @@ EXAMPLES_NEED = {
 gc.disable()  # until the tests are collected, and frozen: all that is made until then stays
 note_hooks()
 threads.settle()  # else the first test that asks for a gradient would change their number
-# Set in many containers; each process that a test starts would compile the package anew.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)

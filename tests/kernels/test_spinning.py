@@ -48,9 +48,7 @@ def looks(monkeypatch):
         ([0, 1, 0.3, 0.1, 0, 2], [SHORT, LONG, SHORT]),
     ],
 )
-def test_threads_spin_shortly_while_others_are_busy(
-    busy, chosen, looks
-):
+def test_threads_spin_shortly_while_others_are_busy(busy, chosen, looks):
     assert looks(*busy) == chosen
 
 
