@@ -26,6 +26,7 @@ SHARED = {  # what several kernels are made of
     "parallel",
     "pooled_conv",
     "scratch",
+    "spinning",
     "sums",
     "transforms",
     "winograd",
