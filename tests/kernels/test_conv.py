@@ -22,6 +22,9 @@ CASES = {  # images, channels, outputs, (height, width), kernel, geometry
     "each channel": (3, 9, 9, (6, 7), (3, 3), Geometry((1, 1), (1, 1), (1, 1), 9)),
     "each channel, steps": (2, 8, 8, (9, 7), (3, 2), Geometry((2, 3), (2, 0), (1, 2), 8)),
     "each channel, more outputs": (3, 7, 21, (5, 6), (2, 2), Geometry((1, 2), (0, 1), (1, 1), 7)),
+    "each channel, twice": (2, 8, 16, (5, 6), (3, 2), Geometry((1, 1), (1, 1), (2, 1), 8)),
+    "each channel, a wide rim": (2, 8, 8, (3, 4), (1, 2), Geometry((1, 1), (2, 3), (1, 1), 8)),
+    "each of many channels": (2, 66, 66, (4, 5), (3, 3), Geometry((1, 1), (0, 1), (1, 1), 66)),
     "few groups": (2, 6, 4, (5, 5), (2, 2), Geometry(groups=2)),
 }
 

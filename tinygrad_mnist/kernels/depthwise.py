@@ -91,7 +91,7 @@ def _windows(x: Array, kernel: Pair, size: Pair, geom: Any, *, lines: bool) -> A
 def _with_rim(x: Array, geom: Any) -> Array:
     (ph, pw), (n, h, w, c) = geom.padding, x.shape
     if not ph and not pw:
-        return np.ascontiguousarray(x)
+        return x
     padded = np.zeros((n, h + 2 * ph, w + 2 * pw, c), x.dtype)
     padded[:, ph : ph + h, pw : pw + w] = x
     return padded
