@@ -31,9 +31,12 @@ def loops(
     y = np.zeros((n, out, *number)) + b[:, None, None]
     for o, i, p, q in product(range(out), range(c // groups), *map(range, kernel)):
         channel = o // (out // groups) * (c // groups) + i
-        for r, s in product(*map(range, number)):
-            at = r * stride[0] + p * dilation[0], s * stride[1] + q * dilation[1]
-            y[:, o, r, s] += w[o, i, p, q] * x[:, channel, at[0], at[1]]
+        starts = p * dilation[0], q * dilation[1]
+        rows, columns = (
+            slice(start, start + step * count, step)
+            for start, step, count in zip(starts, stride, number, strict=True)
+        )
+        y[:, o] += w[o, i, p, q] * x[:, channel, rows, columns]
     return y
 
 
