@@ -115,7 +115,32 @@ def test_a_blas_without_those_numbers_is_told_by_its_own_call():
     def own(count):
         raise AssertionError
 
-    assert threads._without_starting(ctypes.CDLL(None), own) is own
+    assert threads._without_starting(own, *threads._numbers(ctypes.CDLL(None))) is own
+
+
+@pytest.mark.skipif(threads.blas().used is None, reason="NumPy was built on another BLAS")
+def test_an_interrupt_at_any_function_leaves_the_number_as_it_was():
+    """A signal's handler runs when a function of Python's is entered."""
+    tg.set_num_threads(2)
+
+    def interrupt(frame, event, arg):
+        nonlocal calls
+        calls -= event == "call"
+        if not calls:
+            raise KeyboardInterrupt
+
+    for number in range(1, 100):
+        calls, before = number, sys.gettrace()
+        try:
+            with threads.one_thread_each():
+                sys.settrace(interrupt)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert (tg.get_num_threads(), threads._inside) == (2, 0), number
+        if calls > 0:  # it was over before
+            return
 
 
 # The number that a process settles on

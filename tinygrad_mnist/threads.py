@@ -43,6 +43,8 @@ class Blas(NamedTuple):
     set_threads: SetThreads
     is_known: bool = True
     stop_threads: Callable[[], object] = bool  # until the next product: they spin while they wait
+    used: Any = None  # C's own numbers: how many threads to use, and how many there have been
+    most: Any = None
 
 
 @functools.cache
@@ -53,20 +55,28 @@ def blas() -> Blas:
             get = getattr(library, name.format("get_num_threads"), None)
             set_threads = getattr(library, name.format("set_num_threads"), None)
             if get is not None and set_threads is not None:
-                set_threads = _without_starting(library, set_threads)
-                return Blas(get, set_threads, stop_threads=getattr(library, STOP, bool))
+                used, most = _numbers(library)
+                put, stop = _without_starting(set_threads, used, most), getattr(library, STOP, bool)
+                return Blas(get, put, stop_threads=stop, used=used, most=most)
     return _by_threadpoolctl() or Blas(lambda: 1, lambda count: None, is_known=False)
 
 
-def _without_starting(library: Any, set_threads: SetThreads) -> SetThreads:
+def _numbers(library: Any) -> tuple[Any, Any]:
+    """Return the numbers of threads that OpenBLAS holds; None for both where they have no names."""
+    try:
+        used, most = (ctypes.c_int.in_dll(library, name) for name in NUMBERS)
+    except ValueError:
+        return None, None
+    return used, most
+
+
+def _without_starting(set_threads: SetThreads, used: Any, most: Any) -> SetThreads:
     """Return `set_threads`, but let stopped threads be until a product needs them.
 
     OpenBLAS's own call starts them, and they spin until the next `stop_spinning`: both together
     took 60 us. What else it does is to write how many to use, if there have been as many.
     """
-    try:
-        used, most = (ctypes.c_int.in_dll(library, name) for name in NUMBERS)
-    except ValueError:  # no such names
+    if used is None:
         return set_threads
 
     def use(count: int) -> None:
@@ -115,8 +125,9 @@ def _by_threadpoolctl() -> Blas | None:
 def one_thread_each() -> Iterator[None]:
     """Let the BLAS use one thread inside, and as many as before, or as are set then, afterwards.
 
-    A KeyboardInterrupt may come behind any call: what `finally` undoes is noted before the BLAS is
-    told, nothing but `try` comes between, and it calls nothing before the BLAS is told again.
+    A KeyboardInterrupt may come behind any call, and at the start of a function of Python's. So
+    what `finally` undoes is noted before the BLAS is told, nothing but `try` comes between, and it
+    calls nothing before the BLAS is told again, by an assignment where that can be.
     """
     global _inside, _later
     library, is_inside = blas(), False
@@ -134,7 +145,10 @@ def one_thread_each() -> Iterator[None]:
             with _lock:
                 _inside -= 1 if _inside else 0  # in a fork from inside there is none
                 if not _inside:
-                    library.set_threads(_later)
+                    if library.used is not None and _later <= library.most.value:
+                        library.used.value = _later
+                    else:
+                        library.set_threads(_later)
 
 
 def stop_spinning(is_safe: Callable[[], bool]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import default_dtype, legacy, supplied
+from tinygrad_mnist.autograd import default_dtype, legacy, supplied, writes
 from tinygrad_mnist.autograd.graph import Hooks, Leaf, Node, RemovableHandle
 from tinygrad_mnist.autograd.layout import PAIRS, is_paired
 from tinygrad_mnist.autograd.modes import TAPED, current, is_taped, note_change
@@ -207,12 +207,12 @@ class Tensor(TensorMethods):
         return self
 
     def _thawed_leaf(self) -> Leaf:
-        """Return the Leaf from before it was frozen where that holds anything, else a new one."""
+        """Return the Leaf from before it was frozen: jitted programs know it; or a new one."""
         leaf, kind = frozen_leaf(self), (self._data.shape, self._data.dtype)
-        if not isinstance(leaf, Leaf) or (leaf.shape, leaf.dtype) != kind:
+        if leaf is None or (leaf.shape, leaf.dtype) != kind:
             return Leaf(self._data)
-        if leaf.grad is None and not leaf.hooks:  # and for a jitted call it may not be too old
-            return Leaf(self._data)
+        if leaf.order == 0:  # no graph has had it, so it may become younger
+            leaf.order = writes.tick()
         leaf.is_frozen = False
         return leaf
 

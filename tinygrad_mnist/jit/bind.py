@@ -69,6 +69,7 @@ class Binding:
         self.starts: list[tuple[int, int]] = []  # entries, and the step that each begins with
         self._reserve(order.entries)
         gradients = liveness.gradients_of(tape)
+        self._written = [entry.target for entry in tape.entries if isinstance(entry, Write)]
         self._roots = liveness.memory_roots(order.entries)
         outliving = {*returned, *gradients, *self._bound}  # inputs, constants, what is external
         self._last = liveness.last_uses(order.entries, self._roots, outliving)
@@ -292,8 +293,11 @@ class Binding:
         return [partial(copy_results, outs, kernel, args, call.kw)], outs
 
     def _is_constant(self, call: Call) -> bool:
+        """Tell whether a call gives the same in each replay, and nothing writes to that."""
         reads, constants = call.reads, self.tape.constants
-        return bool(reads) and not call.op.draws and all(id(a) in constants for a in reads)
+        if not reads or call.op.draws or not all(id(a) in constants for a in reads):
+            return False
+        return not any(np.may_share_memory(a, b) for a in call.outs for b in self._written)
 
     def _bind_constant(self, out: Array) -> None:
         """Keep a result that is the same in each call; copy it where others will write to it."""
