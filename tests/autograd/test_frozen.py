@@ -136,3 +136,32 @@ def test_a_jitted_function_sees_one_come_and_go(pure):
         x.grad = tg.ones(3) * number if number > 3 and number != 6 else None
         factor = 2 if x.grad is None else number
         assert double(tg.ones(3)).tolist() == [factor] * 3
+
+
+def test_a_retained_gradient_adds_up_from_what_was_given(w):
+    y = w * 2
+    y.retain_grad()
+    y.grad = tg.ones(3) * 5
+    total = y.sum()
+    total.backward(retain_graph=True)
+    total.backward(retain_graph=True)
+    assert y.grad.tolist() == [7] * 3
+    total.backward(inputs=[y])
+    assert y.grad.tolist() == [8] * 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda w: setattr(w, "grad", w), "its own grad"),
+        (lambda w: setattr(w, "grad", tg.ones(3, dtype=tg.float64)), "grad is float64"),
+        (lambda w: setattr(w, "requires_grad", 1), "must be a bool, not 1"),
+        (lambda w: w.requires_grad_(None), "must be a bool, not None"),
+        (lambda w: setattr(w, "data", tg.arange(3)), "floating point, not int64"),
+    ],
+)
+def test_what_pytorch_refuses_is_refused(wrong, words, w):
+    with pytest.raises(RuntimeError, match=words):
+        wrong(w)
+    assert w.requires_grad and w.dtype == tg.float32
+    assert w.grad.tolist() == [2, 2, 2]

@@ -18,8 +18,8 @@ import numpy as np
 from tinygrad_mnist.autograd import supplied, writes
 from tinygrad_mnist.autograd.ends import WAITING, reached_by
 from tinygrad_mnist.autograd.floats import silent
-from tinygrad_mnist.autograd.gradients import accumulate, run_hooks
-from tinygrad_mnist.autograd.graph import AnyNode, Hooks, Leaf, Node, leading_to
+from tinygrad_mnist.autograd.gradients import accumulate, retain, run_hooks
+from tinygrad_mnist.autograd.graph import AnyNode, Leaf, leading_to
 from tinygrad_mnist.autograd.modes import DEFAULT, MODES, current, enable_grad, no_grad
 from tinygrad_mnist.autograd.saved import as_tensors, check_saved
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
@@ -178,11 +178,12 @@ def _backward(
     targets = target_nodes(input_tensors)
     run_walk(roots, grad_tensors, targets, retain_graph=retain_graph, create_graph=create_graph)
     for node, g in targets.items():
-        if g is not None and isinstance(node, Leaf):
+        if g is None:
+            continue
+        if isinstance(node, Leaf):
             accumulate(node, g, owned=True, record=create_graph)
-        elif g is not None and isinstance(node, Node):
-            node.hooks = node.hooks if node.hooks is not None else Hooks()
-            node.hooks.grad = g if isinstance(g, Tensor) else wrap(g)
+        elif node.hooks is None or not node.hooks.retain:  # else run_hooks has done it
+            retain(node, g)
 
 
 supplied.backward = backward

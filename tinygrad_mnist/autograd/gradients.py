@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_mnist.autograd import supplied, writes
-from tinygrad_mnist.autograd.graph import AnyNode, Leaf, Node
+from tinygrad_mnist.autograd.graph import AnyNode, Hooks, Leaf, Node
 from tinygrad_mnist.autograd.modes import MODES, TAPED, current
 from tinygrad_mnist.autograd.tensor import Tensor, unwrap, wrap
 from tinygrad_mnist.kernels.scratch import is_view
@@ -22,8 +22,16 @@ def run_hooks(node: AnyNode, g: Any) -> Any:
         if result is not None:
             g = unwrap(result) if raw else result
     if isinstance(node, Node) and node.hooks is not None and node.hooks.retain:
-        node.hooks.grad = wrap(np.array(g)) if raw else g
+        retain(node, np.array(g) if raw else g)
     return g
+
+
+def retain(node: Node, g: Any) -> None:
+    """Add `g` to the `.grad` of a computed Tensor."""
+    node.hooks = Hooks() if node.hooks is None else node.hooks
+    grad = g if isinstance(g, Tensor) else wrap(g)
+    before = node.hooks.grad
+    node.hooks.grad = grad if before is None else supplied.add(before, grad)
 
 
 def accumulate(leaf: Leaf, g: Any, *, owned: bool, record: bool) -> None:

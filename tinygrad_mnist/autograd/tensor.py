@@ -187,6 +187,8 @@ class Tensor(TensorMethods):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask (or stop asking) for this leaf's gradient; float dtypes only."""
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise RuntimeError(f"requires_grad must be a bool, not {requires_grad!r}")
         if isinstance(self._node, Node):
             if requires_grad:
                 return self
@@ -262,9 +264,13 @@ class Tensor(TensorMethods):
         if value is not None:
             if not isinstance(value, Tensor):
                 raise TypeError(f"grad must be a Tensor or None, not {type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign a Tensor as its own grad")
             if value.shape != self.shape:
                 theirs, own = tuple(value.shape), tuple(self.shape)
                 raise RuntimeError(f"grad has shape {theirs}, its Tensor {own}")
+            if value.dtype != self.dtype:
+                raise RuntimeError(f"grad is {value.dtype}, its Tensor {self.dtype}")
         if node is None and (TAPED or value is not None):
             node = self._frozen_leaf()
         if isinstance(node, Leaf):
@@ -275,7 +281,7 @@ class Tensor(TensorMethods):
             node.grad = value
         elif node is not None and (value is not None or node.hooks is not None):
             refuse_unrecorded("x.grad = ... of a computed Tensor")
-            node.hooks = node.hooks or Hooks()
+            node.hooks = Hooks() if node.hooks is None else node.hooks
             node.hooks.grad = value
 
     @grad.deleter
@@ -342,6 +348,11 @@ class Tensor(TensorMethods):
             raise TypeError(f".data must be a Tensor, not {type(value).__name__}")
         refuse_unrecorded("x.data = ...")
         leaf = grad_owner(self)
+        if isinstance(self._node, Leaf) and array.dtype.kind != "f":
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point, not "
+                f"{array.dtype}"
+            )
         if isinstance(leaf, Leaf) and (leaf.shape, leaf.dtype) != (array.shape, array.dtype):
             fresh = Leaf(array)
             fresh.hooks, fresh.is_frozen = leaf.hooks, leaf.is_frozen

@@ -48,9 +48,15 @@ class Maker(Protocol):
 class Plan:
     """Makes the results of a program from its buffers and a call's arguments."""
 
-    def __init__(self, result: Any, binding: Any, arguments: Sequence[Any]) -> None:
-        """Plan for `result`; `arguments` are those that the function was called with."""
+    def __init__(
+        self, result: Any, binding: Any, arguments: Sequence[Any], lasting: Sequence[Tensor] = ()
+    ) -> None:
+        """Plan for `result`; `arguments` are those that the function was called with.
+
+        `lasting` are Tensors that an earlier call returned, and that are still there.
+        """
         self._binding, self._tape, self._arguments = binding, binding.tape, arguments
+        self._lasting = {id(t): t for t in lasting}
         tensors = {id(t): t for t in tensors_in(result)}
         self._roots = [binding.root(t._data) for t in tensors.values()]
         self._numbers = {key: number for number, key in enumerate(tensors)}
@@ -60,7 +66,7 @@ class Plan:
         first = self._makers[0] if isinstance(result, Tensor) else None
         if isinstance(first, CopyOfBuffer):
             self._single = first.buffer
-        del self._binding, self._tape, self._arguments  # the makers hold what they need
+        del self._binding, self._tape, self._arguments, self._lasting  # makers hold what they need
 
     def _numbered(self, result: Any) -> Any:
         """Return the result with each Tensor replaced by its number."""
@@ -94,6 +100,8 @@ class Plan:
                 "parameter's .grad instead"
             )
         whole = binding.buffer_of(root)
+        if whole is None and tensor is self._lasting.get(id(tensor)):  # no call has touched it
+            return FromOutside(tensor, buffer)
         if whole is not None and (self._roots.count(root) > 1 or not dense(buffer)):
             return ViewOfCopy(whole, buffer)
         return CopyOfBuffer(buffer)

@@ -7,12 +7,13 @@ that of a last, smaller batch, gets its own. Each call first checks the program'
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any
-from weakref import WeakSet
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 
@@ -155,11 +156,12 @@ class PureFunction(JitFunction):
         if not again or gaps:
             self._note(key, Seen(args, self.function))
             result = self._eager(args)
+            self._seen[key].returned(result)
             self._settle(self._seen[key].names.objects)
             return result
         assert seen is not None
         self._note(key, seen)
-        return self._captured_call(args, seen.same(args))
+        return self._captured_call(args, seen)
 
     def _chosen_for(self, args: tuple[Any, ...]) -> int | None:
         """Return how many rows a tile of such a call gets, by the sizes of its arrays."""
@@ -180,9 +182,9 @@ class PureFunction(JitFunction):
         ]
         return f'# tile_rows="auto": {"; ".join(chosen)}\n{super().__repr__()}'
 
-    def _captured_call(self, args: tuple[Any, ...], same: list[bool]) -> Any:
+    def _captured_call(self, args: tuple[Any, ...], seen: Seen) -> Any:
         """Capture; or first move an optimizer's parameters into one buffer, and capture later."""
-        captured, result, unsettled = self._capture(args, same)
+        captured, result, unsettled = self._capture(args, seen)
         moved = False
         for optimizer, leaves in unsettled:  # now that no tape holds the parameters' arrays
             self._tried.add(optimizer)
@@ -217,7 +219,7 @@ class PureFunction(JitFunction):
                 flat_steps(optimizer, [n for n in leaves if getattr(n, "grad", None) is not None])
 
     def _capture(
-        self, args: tuple[Any, ...], same: list[bool]
+        self, args: tuple[Any, ...], seen: Seen
     ) -> tuple[Captured | None, Any, list[tuple[Any, list[Leaf]]]]:
         """Call the function once more eagerly, on a tape, and bind the tape.
 
@@ -229,7 +231,7 @@ class PureFunction(JitFunction):
         around = arrays_around(names.objects)
         copied = [
             t._node is None and id(t._data) not in around and not (again and t._data.nbytes >= BIG)
-            for t, again in zip(tensors, same, strict=True)
+            for t, again in zip(tensors, seen.same(args), strict=True)
         ]
         tape = Tape([a for a in args if isinstance(a, Tensor)])
         inputs = [t._data for t in tensors]
@@ -246,7 +248,7 @@ class PureFunction(JitFunction):
             avoid = arrays_to_avoid(binding)
             tape.forget_calls()  # the arrays of each entry go as soon as it is bound
             program = Program(binding.bind())
-        results = Plan(result, binding, arguments)
+        results = Plan(result, binding, arguments, seen.lasting())
         captured = Captured(program, guards.complete(tape, avoid), results)
         unsettled = [
             (e.subject, list(e.grads)) for e in tape.entries
@@ -301,10 +303,20 @@ class Seen:
     def __init__(self, args: tuple[Any, ...], function: Callable[..., Any]) -> None:
         self.names = Names(function)
         self._ids = [id(array_of(a)) for a in args if isinstance(a, (np.ndarray, Tensor))]
+        self._returned: list[ReferenceType[Tensor]] = []
 
     def holds(self) -> bool:
         """Tell whether the names around the function still stand for the same objects."""
         return self.names.hold()
+
+    def returned(self, result: Any) -> None:
+        """Note the Tensors that the call has returned."""
+        with contextlib.suppress(TypeError):  # which the capture will raise
+            self._returned = [ref(t) for t in tensors_in(result)]
+
+    def lasting(self) -> list[Tensor]:
+        """Return those that still exist: what another call returns again is from outside."""
+        return [t for reference in self._returned if (t := reference()) is not None]
 
     def same(self, args: tuple[Any, ...]) -> list[bool]:
         """Tell, for each array argument, whether it is the very one of that call."""
