@@ -659,3 +659,19 @@ def test_a_kink_beside_a_point_excuses_no_wrong_slope_at_the_point(at, slope):
     x = tg.tensor([at, 1.0, -2.0], dtype=tg.float64, requires_grad=True)
     assert gradcheck(lambda x: Ramp.apply(x, False), x)
     assert not gradcheck(lambda x: Ramp.apply(x, True), x, raise_exception=False)
+
+
+@pytest.mark.parametrize("size", [2, 5, 40])
+@pytest.mark.parametrize("by", [1.5, 0.0, 1.0001])
+def test_fast_finds_what_is_wrong_beside_a_kink(size: int, by: float) -> None:
+    """A kink of one element excuses no other element of the same Tensor."""
+    x = real(size).detach()
+    x[size // 2] = 0.0
+
+    def function(x: Tensor, by: float) -> Tensor:
+        edge, rest = x[size // 2].abs(), tg.cat((x[: size // 2], x[size // 2 + 1 :]))
+        return edge + scaled(by)(rest).sum()
+
+    for right in (True, False):
+        checked = partial(function, by=1.0 if right else by)
+        assert right == gradcheck(checked, x.requires_grad_(), fast=True, raise_exception=False)
