@@ -12,8 +12,8 @@ FORMS = {"jit": tg.jit, "pure": lambda f: tg.jit(f, pure=True)}
 @pytest.mark.parametrize("kind", ["tensor", "parameter", "in a dict"])
 def test_a_tensor_that_no_op_touches_is_returned_itself(form, kind):
     outside = nn.Parameter(tg.ones(2)) if kind == "parameter" else tg.ones(2)
-    held = {"it": outside}
-    result_of = FORMS[form](lambda x: [x * 1, held["it"] if kind == "in a dict" else outside])
+    around = {"it": outside}
+    result_of = FORMS[form](lambda x: [x * 1, around["it"] if kind == "in a dict" else outside])
     for number in range(6):
         if number > 3:
             outside.data = tg.ones(2) * number
