@@ -3,6 +3,7 @@
 import pytest
 
 import tinygrad_mnist as tg
+import tinygrad_mnist.nn.functional as F
 from tinygrad_mnist import nn, optim
 
 FORMS = {"jit": tg.jit, "pure": lambda f: tg.jit(f, pure=True)}
@@ -91,3 +92,44 @@ def test_a_leaf_of_the_call_may_have_been_asked_for_a_gradient_before(form):
     jitted = FORMS[form](slope)
     for number in range(5):
         assert jitted(tg.ones(2) * number).tolist() == [number] * 2
+
+
+class Breaking(optim.SGD):
+    """Stops in the middle of a step when it is told to."""
+
+    breaks = False
+
+    def update(self, *args):
+        if self.breaks:
+            raise ZeroDivisionError("broken")
+        super().update(*args)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("fault", ["a label out of bounds", "an optimizer that breaks"])
+def test_an_error_says_and_leaves_what_it_does_in_eager(fault, form):
+    def train(compiled):
+        tg.manual_seed(0)
+        model, seen = nn.Linear(3, 4), []
+        optimizer = Breaking(model.parameters(), lr=0.1)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = compiled(step)
+        for number in range(8):
+            optimizer.breaks = number == 5 and fault == "an optimizer that breaks"
+            x, y = tg.rand(5, 3), tg.arange(5) % 4
+            try:
+                seen.append(step(x, y + 3 if number == 5 and "label" in fault else y).item())
+            except Exception as error:
+                seen.append((type(error), str(error)))
+            for p in model.parameters():
+                seen.append((p.tolist(), None if p.grad is None else p.grad.tolist()))
+        return seen
+
+    assert train(FORMS[form]) == train(lambda step: step)
