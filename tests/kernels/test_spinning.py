@@ -126,13 +126,10 @@ def test_openblas_is_told_beside_busy_processes_and_afterwards():
 
 @pytest.mark.skipif(not has_functions(), reason="not Linux, or NumPy was built on another BLAS")
 def test_what_the_user_has_set_holds(monkeypatch):
+    monkeypatch.setattr(spinning, "due", 0.0)
     monkeypatch.setenv(spinning.VARIABLE, "20")
-    spinning._read_variables.cache_clear()
-    try:
-        assert spinning._read_variables() is None
-    finally:
-        monkeypatch.undo()
-        spinning._read_variables.cache_clear()
+    spinning.adapt()
+    assert spinning.due == float("inf")
 
 
 @pytest.mark.skipif(not has_functions(), reason="not Linux, or NumPy was built on another BLAS")

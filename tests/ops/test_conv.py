@@ -191,6 +191,16 @@ def test_many_channels_give_what_few_do(size: int) -> None:
     assert np.allclose(y.numpy(), loops(x, w, np.zeros(16), padding=(1, 1)), atol=1e-10)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_a_batch_of_no_images_has_gradients(groups: int, stride: int) -> None:
+    x = tg.zeros(0, 8, 4, 4, requires_grad=True)
+    w = tg.ones(8, 8 // groups, 3, 3, requires_grad=True)
+    F.conv2d(x, w, padding=1, stride=stride, groups=groups).sum().backward()
+    assert x.grad is not None and x.grad.shape == x.shape
+    assert w.grad is not None and not w.grad.any()
+
+
 @pytest.mark.parametrize("where", [(0, 1, 1, 2), (1, 0, 3, 0)])
 @pytest.mark.parametrize("value", [np.inf, np.nan])
 def test_a_strided_gradient_keeps_infinities_where_they_belong(

@@ -156,7 +156,7 @@ class PureFunction(JitFunction):
         if not again or gaps:
             self._note(key, Seen(args, self.function))
             result = self._eager(args)
-            self._seen[key].returned(result)
+            self._seen[key].note_result(result)
             self._settle(self._seen[key].names.objects)
             return result
         assert seen is not None
@@ -309,7 +309,7 @@ class Seen:
         """Tell whether the names around the function still stand for the same objects."""
         return self.names.hold()
 
-    def returned(self, result: Any) -> None:
+    def note_result(self, result: Any) -> None:
         """Note the Tensors that the call has returned."""
         with contextlib.suppress(TypeError):  # which the capture will raise
             self._returned = [ref(t) for t in tensors_in(result)]

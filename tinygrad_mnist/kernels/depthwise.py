@@ -72,7 +72,7 @@ def conv_weight(x: Array, d: Array, size: Pair, geom: Any) -> Array:
             np.einsum("nhpqwc,nhwc->pqc", windows[some], slopes[some][..., j], out=total)
 
     in_blocks(work, blocks)
-    total: Array = np.add.reduce(sums.reshape(*sums.shape[:4], -1, c), (0, 4), np.float64)
+    total: Array = np.add.reduce(sums.reshape(*sums.shape[:4], line[1] // c, c), (0, 4), np.float64)
     return total.transpose(3, 0, 1, 2).astype(d.dtype, "C").reshape(outputs, 1, *size)
 
 

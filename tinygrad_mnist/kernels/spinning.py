@@ -33,8 +33,9 @@ def adapt() -> None:
     Call it between steps, whenever `monotonic()` is beyond `due`; a look takes 0.1 ms.
     """
     global due, _before
-    now = cores.work_so_far() if _read_variables() is not None else None
-    if now is None:  # the BLAS cannot be told, or Linux does not tell
+    can_be_told = VARIABLE not in os.environ and _read_variables() is not None
+    now = cores.work_so_far() if can_be_told else None
+    if now is None:  # the user has told the BLAS, nobody can, or Linux does not tell
         due = inf
         return
     due, before, _before = monotonic() + EVERY, _before, now
@@ -64,8 +65,8 @@ def _spin(exponent: int) -> None:
 
 @cache
 def _read_variables() -> Callable[[], object] | None:
-    """Return OpenBLAS's function that reads its variables; None where it does not apply."""
-    if VARIABLE in os.environ or threads.blas().stop_threads is bool:
+    """Return OpenBLAS's function that reads its variables; None for another BLAS."""
+    if threads.blas().stop_threads is bool:
         return None
     names = (getattr(library, "openblas_read_env", None) for library in threads.libraries())
     return next(filter(None, names), None)
