@@ -178,6 +178,19 @@ def unslices(draw: Draw) -> Any:
     return (draw(arrays(np.empty(shape)[key].shape)),), {"key": key, "shape": shape}
 
 
+def _added(x: Any, part: Any, key: Any) -> Any:
+    out = x.copy()
+    out[key] += part
+    return out
+
+
+@composed(_added)
+def additions(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_side=1)))
+    key = draw(keys(x.shape))
+    return (x, draw(arrays(x[key].shape))), {"key": key}
+
+
 def _assigned(x: Any, value: Any, key: Any) -> Any:
     out = x.copy()
     out[key] = value
@@ -219,6 +232,21 @@ def undiagonals(draw: Draw) -> Any:
     n, offset = draw(st.integers(1, 3)), draw(st.integers(-1, 1))
     side = n + abs(offset)
     return (draw(arrays((n,))),), {"offset": offset, "axes": (0, 1), "shape": (side, side)}
+
+
+def _diagonal_added(x: Any, part: Any, offset: int, axes: Any) -> Any:
+    out = x.copy()
+    for i, value in enumerate(part):
+        out[max(-offset, 0) + i, max(offset, 0) + i] += value
+    return out
+
+
+@composed(_diagonal_added)
+def diagonals_added(draw: Draw) -> Any:
+    n, offset = draw(st.integers(1, 3)), draw(st.integers(-1, 1))
+    side = n + abs(offset)
+    x = draw(arrays((side, side)))
+    return (x, draw(arrays((n,)))), {"offset": offset, "axes": (0, 1)}
 
 
 class ViewOf(NamedTuple):
@@ -308,6 +336,19 @@ def gathered(draw: Draw) -> Any:
 def gathers(draw: Draw) -> Any:
     shape, axis, index = draw(gathered())
     return (draw(arrays(shape)), index), {"axis": axis}
+
+
+@composed(lambda x, rows, index: x + _put(rows, index, x.shape))
+def rows_added(draw: Draw) -> Any:
+    x = draw(arrays(shapes(min_dims=1, min_side=1)))
+    index = indices(draw, len(x), shapes(max_dims=2))
+    return (x, draw(arrays((*index.shape, *x.shape[1:]))), index), {}
+
+
+@composed(lambda x, part, index, axis: x + _scattered(part, index, axis, x.shape))
+def gathered_added(draw: Draw) -> Any:
+    shape, axis, index = draw(gathered())
+    return (draw(arrays(shape)), draw(arrays(index.shape)), index), {"axis": axis}
 
 
 def _scattered(x: Any, index: Any, axis: int, shape: Any) -> Any:
@@ -1560,6 +1601,7 @@ ROWS: dict[str, Row] = {
     "sum_to": sums_to,
     "slice": slices,
     "unslice": unslices,
+    "add_at": additions,
     "take": takes,
     "assign_view": through(_assigned, lambda base, view: ((base, view), {})),
     "view_of": through(lambda x, way, order: _through(x, way), lambda base, view: ((base,), {})),
@@ -1569,9 +1611,12 @@ ROWS: dict[str, Row] = {
     ),
     "diagonal": diagonals,
     "undiagonal": undiagonals,
+    "add_diagonal": diagonals_added,
     "embed": embeddings,
     "pick": embeddings,
     "put": puts,
+    "add_rows": rows_added,
+    "add_gathered": gathered_added,
     "gather": gathers,
     "scatter_add": scatters,
     "assign": assigns,

@@ -33,7 +33,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:72
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:68
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def __invert__(self) -> Tensor: ...  # ops/table.py:512
+    def __invert__(self) -> Tensor: ...  # ops/table.py:544
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -63,7 +63,7 @@ class TensorMethods:
     def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:283
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:280
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
@@ -102,7 +102,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:239
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:239
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:411
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:408
     def arccos(self) -> Tensor: ...  # ops/table.py:137
     def arccos_(self) -> Tensor: ...  # ops/table.py:137
     def arccosh(self) -> Tensor: ...  # ops/table.py:151
@@ -138,23 +138,23 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:509
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:509
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:517
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:517
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:512
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:512
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:510
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:510
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:518
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:518
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:511
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:511
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:541
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:541
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:549
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:549
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:544
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:544
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:542
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:542
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:550
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:550
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:543
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:543
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:68
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:228
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:371
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:368
     def ceil(self) -> Tensor: ...  # ops/table.py:237
     def ceil_(self) -> Tensor: ...  # ops/table.py:237
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
@@ -176,7 +176,7 @@ class TensorMethods:
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:252
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:252
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:248
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:325
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:322
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:272
@@ -218,8 +218,8 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:151
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:499
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:499
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:531
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:531
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
     def erf(self) -> Tensor: ...  # ops/table.py:230
     def erf_(self) -> Tensor: ...  # ops/table.py:230
@@ -234,9 +234,9 @@ class TensorMethods:
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:356
     def expm1(self) -> Tensor: ...  # ops/table.py:122
     def expm1_(self) -> Tensor: ...  # ops/table.py:122
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:363
-    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:332
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:400
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:360
+    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:329
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:397
     def fix(self) -> Tensor: ...  # ops/table.py:239
     def fix_(self) -> Tensor: ...  # ops/table.py:239
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:139
@@ -260,20 +260,20 @@ class TensorMethods:
     def frac_(self) -> Any: ...  # ops/elementwise.py:290
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:186
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:519
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:519
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:504
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:504
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:381
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:551
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:551
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:536
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:536
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:378
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:104
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:502
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:502
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:504
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:504
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:502
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:502
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:534
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:534
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:536
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:536
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:534
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:534
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:163
     def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:249
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:515
-    def isinf(self) -> Tensor: ...  # ops/table.py:514
-    def isnan(self) -> Tensor: ...  # ops/table.py:513
+    def isfinite(self) -> Tensor: ...  # ops/table.py:547
+    def isinf(self) -> Tensor: ...  # ops/table.py:546
+    def isnan(self) -> Tensor: ...  # ops/table.py:545
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:246
@@ -353,18 +353,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:520
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:520
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:552
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:552
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:503
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:503
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:535
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:535
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:501
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:501
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:503
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:503
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:533
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:533
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:535
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:535
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:123
     def log10(self) -> Tensor: ...  # ops/table.py:125
@@ -374,7 +374,7 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:124
     def log2_(self) -> Tensor: ...  # ops/table.py:124
     def log_(self) -> Tensor: ...  # ops/table.py:123
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:390
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:387
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:115
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:109
@@ -382,27 +382,27 @@ class TensorMethods:
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:115
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:336
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:505
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:505
-    def logical_not(self) -> Tensor: ...  # ops/table.py:508
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:508
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:506
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:506
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:507
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:507
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:537
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:537
+    def logical_not(self) -> Tensor: ...  # ops/table.py:540
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:540
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:538
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:538
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:539
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:539
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:141
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:501
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:501
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:533
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:533
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
     def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:416
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:413
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:326
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:326
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:115
@@ -444,8 +444,8 @@ class TensorMethods:
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:500
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:500
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:532
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:532
     def neg(self) -> Tensor: ...  # ops/table.py:56
     def neg_(self) -> Tensor: ...  # ops/table.py:56
     def negative(self) -> Tensor: ...  # ops/table.py:56
@@ -457,14 +457,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:189
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:171
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:183
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:521
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:521
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:553
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:553
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:351
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:310
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:264
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:351
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:500
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:500
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:348
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:532
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:532
     def numel(self) -> builtins.int: ...  # ops/convert.py:136
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -487,7 +487,7 @@ class TensorMethods:
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:294
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:294
-    def random_(self, low: builtins.int = ..., to: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:357
+    def random_(self, low: builtins.int = ..., to: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:354
     def ravel(self) -> Any: ...  # ops/shape.py:358
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
@@ -531,7 +531,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:157
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:516
+    def signbit(self) -> Tensor: ...  # ops/table.py:548
     def sin(self) -> Tensor: ...  # ops/table.py:131
     def sin_(self) -> Tensor: ...  # ops/table.py:131
     def sinc(self) -> Tensor: ...  # ops/table.py:139
@@ -597,7 +597,7 @@ class TensorMethods:
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:162
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:151
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:345
+    def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:342
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:443
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
@@ -613,4 +613,4 @@ class TensorMethods:
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:90
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:90
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:340
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:337

@@ -74,11 +74,19 @@ def walk(
         op = node.op
         if op.common:
             frame = op.with_common(g, frame)
+        if op.erases and watch is None:
+            erase(node, parents, g, owned, frame, useful, heap, cotangents)
+            continue
         rules = op.rules if op.variadic is None else op.rules * len(parents)
         i = -1
         for parent in parents:
             i += 1  # twice as fast as `enumerate`, and this runs for every edge
             if parent is None or (useful is not None and parent not in useful):
+                continue
+            if op.onto is not None and watch is None and parent in cotangents:
+                before, owned = cotangents[parent]
+                owned = owned and type(before) is ndarray and before.base is None
+                cotangents[parent] = op.add_onto(before, g, frame, in_place=owned), True
                 continue
             gi = rules[i](g, frame, parent.shape, i)
             if watch is not None:
@@ -114,6 +122,36 @@ def push(
     if owned and type(total) is Tensor and _differ_in_layout(before, total):
         total = supplied.assign(before, total, key=(...,))
     cotangents[node] = total, True
+
+
+def erase(
+    node: Any,
+    parents: tuple[Any, ...],
+    g: Any,
+    owned: bool,
+    frame: Any,
+    useful: Any,
+    heap: list[tuple[int, AnyNode]],
+    cotangents: dict[AnyNode, Cotangent],
+) -> None:
+    """Go back through a write: the part that was written goes to the value, the rest to x.
+
+    The rest is left where it is, with zeros in place of that part, where nothing else looks at it.
+    So a loop that writes the parts of an array takes as long as they are long together.
+    """
+    op = node.op
+    x, value = (p if useful is None or p in useful else None for p in (*parents, None)[:2])
+    if value is not None:
+        part = op.rules[1](g, frame, value.shape, 1)
+        part = part if x is None else supplied.cast(part, dtype=part.dtype)
+        push(value, part, g if x is None else None, heap, cotangents)
+    if x is None:
+        return
+    if owned and type(g) is ndarray and g.base is None:
+        rest = op.kernel(g, 0.0, **frame[-1], out=g)
+    else:
+        rest = op.rules[0](g, frame, x.shape, 0)
+    push(x, rest, None, heap, cotangents)
 
 
 def _differ_in_layout(before: Any, total: Tensor) -> bool:

@@ -28,7 +28,7 @@ Rule = Callable[[Any, Sequence[Any], tuple[int, ...], int], Any]
 class FunctionCtx:
     """The link from forward to backward, one for each call; your own attributes are kept too."""
 
-    view, variadic, again, common = False, None, False, ()
+    view, variadic, again, onto, erases, common = False, None, False, None, False, ()
 
     def __init__(self, function: type[Function], args: Sequence[Any]) -> None:
         self.name = function.__name__
@@ -270,7 +270,8 @@ class Parts:
 class _Part:
     """The op that picks one output out of the tuple of results."""
 
-    view, variadic, again, residual, common, params = False, None, False, (), (), ("results",)
+    view, variadic, again, onto, erases = False, None, False, None, False
+    residual, common, params = (), (), ("results",)
 
     def __init__(self, name: str, output: int) -> None:
         self.name = name

@@ -68,10 +68,12 @@ class Op:
         view: bool = False,
         draws: bool = False,
         again: bool = False,
+        onto: Callable[..., Any] | None = None,
+        erases: bool = False,
         called: str = "",
     ) -> None:
         self.kernel = kernel
-        self.again = again
+        self.again, self.onto, self.erases = again, onto, erases
         self.view = view
         self.draws = draws
         self.row = kernel.__name__  # the name in the table
@@ -94,6 +96,8 @@ class Op:
         self._saved_index = {p: i for i, p in enumerate(words)}
         self.rules: tuple[Bound | None, ...] = tuple(self._bind(p, rules) for p in self.params)
         self._common = [self._bound(definition) for definition in self.common.values()]
+        if onto is not None:
+            self._onto = [self._saved_index[p] for p in onto.op.params[2:]], onto.op.keywords  # type: ignore[attr-defined]
         self.constants = [i for i, rule in enumerate(self.rules) if rule is None]
         self.selectors = SavedSelectors(self)
 
@@ -206,6 +210,16 @@ class Op:
         """Return `saved` with the values that the rules of one visit share, before the settings."""
         values = (rule(g, saved, (), 0) for rule in self._common)
         return (*saved[:-1], *values, saved[-1])
+
+    def add_onto(self, total: Any, g: Any, saved: Sequence[Any], *, in_place: bool) -> Any:
+        """Add the part of an input's cotangent that `g` gives to the parts that came before it."""
+        assert self.onto is not None
+        indices, names = self._onto
+        arrays = [saved[index] for index in indices]
+        settings = {name: saved[-1][name] for name in names}
+        if in_place:
+            return self.onto.op.kernel(total, g, *arrays, **settings, out=total)  # type: ignore[attr-defined]
+        return self.onto(total, g, *arrays, **settings)
 
     def explain(self, error: Exception, args: Sequence[Any], kw: dict[str, Any]) -> Exception:
         """Return the same failure with the op's name and arguments in its message."""

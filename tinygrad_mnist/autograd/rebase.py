@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_mnist.autograd import writes
+from tinygrad_mnist.autograd import supplied, writes
 from tinygrad_mnist.autograd.graph import Hooks, Node
+from tinygrad_mnist.autograd.modes import TAPED, current
 from tinygrad_mnist.autograd.op import Op
 from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.tensor import Tensor, new, wrap
@@ -74,9 +75,18 @@ def keep_apart(value: Any, array: Array, start: int) -> None:
         for slot, part in enumerate(saved):
             if isinstance(part, np.ndarray) and np.may_share_memory(part, array):
                 if id(part) not in copies:
-                    copies[id(part)] = part, part.copy("K")
+                    copies[id(part)] = part, copy_before_write(part)
                 saved[slot] = copies[id(part)][1]
                 node.saved = tuple(saved)
+
+
+def copy_before_write(array: Array) -> Array:
+    """Copy an array that is about to be written; a tape records the copy."""
+    tape = current().tape if TAPED else None
+    if tape is None:
+        return array.copy("K")
+    cast, kw = supplied.cast.op, {"dtype": array.dtype}  # type: ignore[attr-defined]
+    return record(cast, (wrap(array),), kw, grad=False, tape=tape)._data
 
 
 def _assignment(base: Tensor, node: Any, op: Op, way: Way) -> Node:

@@ -22,10 +22,11 @@ from tinygrad_mnist.jit import liveness, passes
 from tinygrad_mnist.jit.effects import EffectStep, WriteBack
 from tinygrad_mnist.jit.in_place import argument_to_overwrite, redirect
 from tinygrad_mnist.jit.joint_optimizer import flat_steps
-from tinygrad_mnist.jit.memory import Pool, buffered_grad
+from tinygrad_mnist.jit.memory import Pool, buffered_grad, same_memory
 from tinygrad_mnist.jit.respell import CHECKS
 from tinygrad_mnist.jit.tape import Call, Effect, Entry, Tape, Write
 from tinygrad_mnist.jit.unroll import under_errstate, unroll
+from tinygrad_mnist.jit.views import same_strides
 from tinygrad_mnist.kernels.scratch import aligned_bytes, shaped
 
 Array = np.ndarray[Any, Any]
@@ -273,12 +274,31 @@ class Binding:
         if not call.op.draws and passes.on("unroll"):
             steps_and_outs = unroll(call.op.kernel, args, call.kw, pool, reusable)
         if steps_and_outs is None:
+            steps_and_outs = self._in_place(call, args, reusable)
+        if steps_and_outs is None:
             steps_and_outs = self._as_a_whole(call, args, pool)
         if pool is not self.pool:
             self.pool.requested, self.pool.allocated = (
                 self.pool.requested + pool.requested, self.pool.allocated + pool.allocated
             )  # fmt: skip
         return steps_and_outs
+
+    def _in_place(
+        self, call: Call, args: tuple[Any, ...], reusable: list[Array]
+    ) -> tuple[list[Step], tuple[Array, ...]] | None:
+        """Let a kernel change its first argument, where nothing reads that afterwards."""
+        if not takes_in_place(call.op.kernel) or id(call.outs[0]) in self._homes:
+            return None
+        (x, *others), out = args, call.outs[0]
+        if x.dtype != out.dtype or not same_strides(x, out):
+            return None
+        if not any(same_memory(x, a) for a in reusable) or any(
+            isinstance(a, np.ndarray) and np.may_share_memory(a, x) for a in others
+        ):
+            return None
+        self.whole.append(call.op.name)
+        np.copyto(x, out)
+        return [partial(call.op.kernel, *args, **call.kw, out=x)], (x,)
 
     def _as_a_whole(
         self, call: Call, args: tuple[Any, ...], pool: Pool
@@ -330,6 +350,11 @@ def copy_results(outs: tuple[Array, ...], kernel: Any, args: Any, kw: Any) -> No
 def out_argument(op: Op, outs: tuple[Array, ...]) -> Any:
     """Return the `out` of a kernel: one array, or a tuple where the kernel has residuals."""
     return outs if op.residual else outs[0]
+
+
+def takes_in_place(kernel: Any) -> bool:
+    """Tell whether a kernel can leave its result in its first argument, passed as `out`."""
+    return getattr(kernel, "in_place", False)
 
 
 def takes_out(kernel: Any) -> bool:

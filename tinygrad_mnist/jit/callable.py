@@ -17,6 +17,7 @@ class JitFunction:
     """
 
     __name__: str
+    _refusal = "nothing captured yet"  # why there is no program
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
         """Wrap `function`; `options` are passed on to copies. Raises TypeError for no callable."""
@@ -55,12 +56,12 @@ class JitFunction:
     def report(self) -> str:
         """Count the calls, buffers and bytes of each captured program."""
         rows = [f"program {i}: {program.summary()}" for i, program in enumerate(self.programs())]
-        return "\n".join(rows) or f"{self.__name__}: nothing captured yet"
+        return "\n".join(rows) or f"{self.__name__}: {self._refusal}"
 
     def __repr__(self) -> str:
         programs = self.programs()
         if not programs:
-            return f"<jit {self.__name__}: nothing captured yet>"
+            return f"<jit {self.__name__}: {self._refusal}>"
         return "\n".join(f"# program {i}\n" + "\n".join(p.lines()) for i, p in enumerate(programs))
 
     # As a method

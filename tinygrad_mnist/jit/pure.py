@@ -45,6 +45,7 @@ Array = np.ndarray[Any, Any]
 BIG = 1 << 20  # bytes: larger inputs that are the same array at each call are not copied
 MOST_PROGRAMS = 64
 MOST_SEEN = 256
+MOST_TRIES = 10  # from then on, so many doublings lie between two
 
 
 class PureFunction(JitFunction):
@@ -161,6 +162,11 @@ class PureFunction(JitFunction):
             return result
         assert seen is not None
         self._note(key, seen)
+        if seen.waiting:
+            seen.waiting -= 1
+            result = self._eager(args)
+            seen.note_result(result)
+            return result
         return self._captured_call(args, seen)
 
     def _chosen_for(self, args: tuple[Any, ...]) -> int | None:
@@ -238,7 +244,11 @@ class PureFunction(JitFunction):
         guards = Guards(names, args, copied)
         mode = modes.current()._replace(tape=tape)
         result = modes.call_in(mode, self.function, *arguments)
-        if tape.abandoned is not None or shared_gradients(tape, inputs):
+        if tape.abandoned is None and shared_gradients(tape, inputs):
+            tape.abandon("a gradient shares memory with another one or with what it reads")
+        if tape.abandoned is not None:
+            self._refusal = f"runs eagerly, as {tape.abandoned}"
+            seen.waits()
             return None, result, []
         outputs = tensors_in(result)
         for tensor in outputs:
@@ -304,6 +314,13 @@ class Seen:
         self.names = Names(function)
         self._ids = [id(array_of(a)) for a in args if isinstance(a, (np.ndarray, Tensor))]
         self._returned: list[ReferenceType[Tensor]] = []
+        self.waiting = 0  # calls until the next try: a try that fails takes longer than the call
+        self._tries = 0
+
+    def waits(self) -> None:
+        """Wait twice as long as the last time before a call like this is captured again."""
+        self._tries += 1
+        self.waiting = 2 ** min(self._tries, MOST_TRIES) - 1
 
     def holds(self) -> bool:
         """Tell whether the names around the function still stand for the same objects."""

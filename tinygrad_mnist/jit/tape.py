@@ -207,9 +207,9 @@ class Tape:
         self.modules[id(module)] = module
 
     def written(self, tensor: Tensor, value: Tensor) -> None:
-        """Record a write in place; one with a gradient reads a copy that no tape records."""
-        if tensor._node is not None or (value._node is not None and current().grad):
-            self.abandon("it writes in place to a Tensor that takes part in a gradient")
+        """Record a write in place; a Tensor from outside would get a graph that a replay lacks."""
+        if value._node is not None and current().grad and self._is_outside(tensor._data):
+            self.abandon("it writes what has a gradient to a Tensor from outside")
         if any(np.may_share_memory(tensor._data, copy) for copy in self.copies):
             self.abandon("it writes in place to a Tensor that view() had to copy")
         self._written_gradient(tensor._data)
@@ -228,6 +228,14 @@ class Tape:
             else:
                 count += sum(part is array for part in entry.grads.values())
         return count
+
+    def _is_outside(self, array: Array) -> bool:
+        """Tell whether an array lies in memory that the call has not made."""
+        outside = [a for a, _ in self.external.values()] + [t._data for t in self.arguments]
+        if any(np.may_share_memory(array, a) for a in outside):
+            return True
+        calls = (e for e in reversed(self.entries) if isinstance(e, Call))
+        return not any(np.may_share_memory(array, out) for call in calls for out in call.outs)
 
     def made_in_call(self, array: Array) -> bool:
         """Tell whether a recorded call has made an array."""

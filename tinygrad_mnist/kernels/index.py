@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_mnist.kernels.buffers import ignoring
 from tinygrad_mnist.kernels.checks import OutOfBounds, outside, places_within, rows_within
-from tinygrad_mnist.kernels.scratch import called_whole, scratch
+from tinygrad_mnist.kernels.scratch import begun_with, called_whole, in_place, scratch
 from tinygrad_mnist.kernels.sums import ONE_THREAD, shared_ones
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -21,6 +21,7 @@ FEW, WIDE, ROUNDS = 64, 8, 64  # below and above which other ways to add rows ta
 MANY = 1000  # elements from which on a search for those that are not zero has two steps
 MARKS = 40_000  # ones and zeros whose product takes less time than to put the indices in order
 KEPT = 1 << 15  # numbers of an array that is kept for the next call
+BETWEEN = 4  # rows of a sum for each row that is added: from then on most are left alone
 EACH = 8  # so many indices can be gone through one by one in the time of a round
 
 
@@ -70,6 +71,21 @@ def put(x: Array, index: Array, *, shape: tuple[int, ...], out: Array | None = N
     for repeat in range(1, most):  # the first row for each index, the second one, and so on
         some = starts[counts > repeat] + repeat
         targets[ordered[some]] += rows.take(order[some], 0)
+    return y
+
+
+@in_place
+@called_whole
+def add_rows(x: Array, rows: Array, index: Array, *, out: Array | None = None) -> Array:
+    """x with rows added to its rows `index`: x + put(rows), without zeros for those between."""
+    y = begun_with(x, out)
+    if index.size < FEW:
+        np.add.at(y, index, rows)
+    elif BETWEEN * rows.size > y.size:
+        y += put(rows, index, shape=y.shape)
+    else:
+        at, number = np.unique(np.where(index < 0, index + len(y), index), return_inverse=True)
+        y[at] += put(rows, number.reshape(index.shape), shape=(len(at), *y.shape[1:]))
     return y
 
 
@@ -151,25 +167,48 @@ def scatter_add(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) ->
     return out
 
 
-def assign(x: Array, value: Any, *, key: Key) -> Array:
+@in_place
+@called_whole
+def add_gathered(
+    x: Array, part: Array, index: Array, *, axis: int, out: Array | None = None
+) -> Array:
+    """x with `part` added at `index` along `axis`: x + scatter_add(part), without zeros."""
+    y = begun_with(x, out)
+    if not y.flags.c_contiguous:
+        y += scatter_add(part, index, axis=axis, shape=y.shape)
+        return y
+    at = flat_indices(index, y.shape, axis)
+    if index.shape[axis] == 1:  # no place comes twice
+        y.reshape(-1)[at] += part
+    else:
+        np.add.at(y.reshape(-1), at.reshape(-1), part.reshape(-1))
+    return y
+
+
+@in_place
+def assign(x: Array, value: Any, *, key: Key, out: Array | None = None) -> Array:
     """x with value at `key` (ints, slices, None and Ellipsis)."""
-    out = np.empty_like(x) if key == (...,) else np.array(x)
-    out[key] = value
-    return out
+    y = np.empty_like(x) if key == (...,) and out is None else begun_with(x, out)
+    y[key] = value
+    return y
 
 
-def assign_view(x: Array, value: Any, *, way: Any, order: tuple[int, ...]) -> Array:
+@in_place
+def assign_view(
+    x: Array, value: Any, *, way: Any, order: tuple[int, ...], out: Array | None = None
+) -> Array:
     """x with value in the view that the ops of `way` make of x; x's axes in `order` in memory."""
-    packed = np.empty([x.shape[axis] for axis in order], x.dtype)
-    out = packed.transpose(np.argsort(order)) if order else packed
-    out[...] = x
-    view = out[...]
+    if (out is None or out is x) and not x.transpose(order).flags.c_contiguous:
+        packed = np.empty([x.shape[axis] for axis in order], x.dtype)
+        out = packed.transpose(np.argsort(order))
+    y = begun_with(x, out)
+    view = y[...]
     for op, kw in way:
         view = op.kernel(view, **kw)
     if not view.flags.writeable:
         view.setflags(write=True)
     view[...] = value
-    return out
+    return y
 
 
 def view_of(x: Array, *, way: Any, order: tuple[int, ...]) -> Array:

@@ -61,6 +61,21 @@ def copied_into(out: Array | None, result: Array) -> Array:
     return out
 
 
+def begun_with(x: Array, out: Array | None) -> Array:
+    """Return an array that holds x, to be changed: `out`, which may be x itself, or a new one."""
+    if out is None:
+        return x.copy("K") if isinstance(x, np.ndarray) else np.array(x)
+    if out is not x:
+        out[...] = x
+    return out
+
+
+def in_place(kernel: Kernel) -> Kernel:
+    """Mark a kernel whose `out` may be its first argument, which holds the result then."""
+    kernel.in_place = True  # type: ignore[attr-defined]
+    return kernel
+
+
 def called_whole(kernel: Kernel) -> Kernel:
     """Mark a kernel that loops or needs several results' memory at once: `jit` does not open it."""
     kernel.called_whole = always  # type: ignore[attr-defined]

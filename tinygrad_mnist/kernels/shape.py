@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_mnist.kernels.scratch import begun_with, called_whole, in_place
 from tinygrad_mnist.kernels.sums import FEW, columns, total
 
 Array = Any  # an ndarray; NumPy's own types say too little to help here
@@ -61,6 +62,15 @@ def unslice(x: Array, *, key: Key, shape: tuple[int, ...], out: Array | None = N
     return y
 
 
+@in_place
+def add_at(x: Array, part: Array, *, key: Key, out: Array | None = None) -> Array:
+    """x with `part` added at `key`: x + unslice(part), without zeros and their sum."""
+    y = begun_with(x, out)
+    at = y[key if ... in key else (*key, ...)]
+    np.add(at, part, at)
+    return y
+
+
 def diagonal(x: Array, *, offset: int, axes: tuple[int, int]) -> Array:
     """The diagonals of the matrices in two axes, as the last dimension; a view."""
     return x.diagonal(offset, *axes)
@@ -73,6 +83,19 @@ def undiagonal(x: Array, *, offset: int, axes: tuple[int, int], shape: tuple[int
     view.setflags(write=True)
     view[...] = x
     return out
+
+
+@in_place
+@called_whole
+def add_diagonal(
+    x: Array, part: Array, *, offset: int, axes: tuple[int, int], out: Array | None = None
+) -> Array:
+    """x with `part` added to those diagonals."""
+    y = begun_with(x, out)
+    view = y.diagonal(offset, *axes)
+    view.setflags(write=True)
+    np.add(view, part, view)
+    return y
 
 
 def stack(*xs: Array, axis: int) -> Array:

@@ -19,7 +19,6 @@ from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
 from tinygrad_mnist.autograd.graph import Leaf
 from tinygrad_mnist.autograd.modes import TAPED, current, note_change
 from tinygrad_mnist.autograd.op import ShapeError
-from tinygrad_mnist.autograd.record import record
 from tinygrad_mnist.autograd.takeover import take_over
 from tinygrad_mnist.autograd.tensor import Tensor, refuse_read, refuse_unrecorded, unwrap, wrap
 from tinygrad_mnist.ops import (
@@ -47,7 +46,6 @@ from tinygrad_mnist.ops.plain import (
 
 shares = np.may_share_memory
 ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
-CAST = table.cast.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
     elementwise: [
@@ -81,12 +79,15 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
     recorded = recorded and tensor._data.dtype.kind == "f"
     if recorded:
         views.check_allowed(tensor)
-    if key is not None and tape is not None:
-        value, key = table.assign(copy_of(tensor), value, key=key), None
-    elif key is not None and recorded:
+    if key is not None and recorded:
         write(table.slice(tensor, key=key), value)
         return tensor
+    if key is not None and tape is not None:
+        value, key = table.assign(copy_of(tensor), value, key=key), None
     if tape is not None:
+        if not isinstance(value, Tensor):  # a number, guarded where it comes from
+            value = wrap(np.array(value, tensor.dtype))
+            tape.constant(value._data)
         tape.written(tensor, value)
     array, elements = tensor._data, unwrap(value)
     if key is not None:  # with an Ellipsis in it, a key gives a view and never a number
@@ -136,11 +137,7 @@ def copy_of(tensor: Tensor, *others: Any) -> Tensor:
     recorded = any(isinstance(t, Tensor) and t._node is not None for t in (tensor, *others))
     if not recorded or not current().grad:
         return tensor
-    if TAPED and (tape := current().tape) is not None:  # the tape has to record the copy
-        copy = record(CAST, (tensor,), {"dtype": tensor.dtype}, grad=False, tape=tape)._data
-    else:
-        copy = tensor._data.copy("K")
-    return wrap(copy, tensor._node)
+    return wrap(rebase.copy_before_write(tensor._data), tensor._node)
 
 
 def seen_through(tensor: Tensor, others: Iterable[Any]) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_mnist.autograd import views, writes
 from tinygrad_mnist.autograd.floats import USUAL, hush, restore, state
+from tinygrad_mnist.autograd.graph import Node
 from tinygrad_mnist.autograd.modes import MODES, is_recording
 from tinygrad_mnist.autograd.tensor import Tensor
 from tinygrad_mnist.ops import table
@@ -117,11 +118,17 @@ def at_key(x: Tensor, parts: tuple[Any, ...]) -> Any:
 
 
 def is_own_view(tensor: Tensor, key: tuple[Any, ...], value: Any) -> bool:
-    """Tell whether a plain call writes x[key] to itself: Python does, after x[key] += 1."""
-    if type(value) is not Tensor or not is_plain(tensor, (value,)):
+    """Tell whether a call writes x[key] to itself: Python does, after x[key] += 1.
+
+    What is recorded changes nothing either, as the view has the gradient of its place in x.
+    """
+    if type(value) is not Tensor or value._data.base is None:
         return False
     origin = views.origin_of(value)
     if origin is None or origin.base is not tensor or len(origin.way) != 1:
+        return False
+    nodes = type(tensor._node), type(value._node)
+    if not is_plain(tensor, (value,)) and not (origin.recorded and nodes == (Node, Node)):
         return False
     op, kw = origin.way[0]
     return op is table.slice.op and kw["key"] == key  # type: ignore[attr-defined]

@@ -319,15 +319,27 @@ reshape: OpCall = op(shape.reshape, view=True, x=lambda g, shape: reshape(g, sha
 permute: OpCall = op(shape.permute, view=True, x=lambda g, axes: permute(g, axes=inverse(axes)))
 broadcast_to: OpCall = op(shape.broadcast_to, view=True, x=lambda g: g)  # the engine un-broadcasts
 sum_to: OpCall = op(shape.sum_to, x=lambda g, shape: broadcast_to(g, shape=shape))
-slice: OpCall = op(shape.slice, view=True, x=lambda g, shape, key: unslice(g, key=key, shape=shape))
 unslice: OpCall = op(shape.unslice, x=lambda g, key: slice(g, key=key))
+add_at: OpCall = op(shape.add_at, x=lambda g: g, part=lambda g, key: slice(g, key=key))
+slice: OpCall = op(
+    shape.slice,
+    view=True,
+    x=lambda g, shape, key: unslice(g, key=key, shape=shape),
+    onto=add_at,
+)
+undiagonal: OpCall = op(
+    shape.undiagonal, x=lambda g, offset, axes: diagonal(g, offset=offset, axes=axes)
+)
+add_diagonal: OpCall = op(
+    shape.add_diagonal,
+    x=lambda g: g,
+    part=lambda g, offset, axes: diagonal(g, offset=offset, axes=axes),
+)
 diagonal: OpCall = op(
     shape.diagonal,
     view=True,
     x=lambda g, shape, offset, axes: undiagonal(g, offset=offset, axes=axes, shape=shape),
-)
-undiagonal: OpCall = op(
-    shape.undiagonal, x=lambda g, offset, axes: diagonal(g, offset=offset, axes=axes)
+    onto=add_diagonal,
 )
 cat = op(shape.cat, xs=lambda g, i, shape, axis, starts: narrow(g, axis, starts[i], shape[axis]))
 stack = op(shape.stack, xs=lambda g, i, axis: slice(g, key=(np.s_[:],) * axis + (i,)))
@@ -356,22 +368,34 @@ unmix: OpCall = op(
 )
 
 # Picking and writing elements by index (kernels/index.py)
-take: OpCall = op(index.take, x=lambda g, shape, index: put(g, index, shape=shape))
+add_rows: OpCall = op(index.add_rows, x=lambda g: g, rows=lambda g, index: take(g, index))
+add_gathered: OpCall = op(
+    index.add_gathered, x=lambda g: g, part=lambda g, index, axis: gather(g, index, axis=axis)
+)
+take: OpCall = op(index.take, x=lambda g, shape, index: put(g, index, shape=shape), onto=add_rows)
 put: OpCall = op(index.put, x=lambda g, index: take(g, index))
 gather: OpCall = op(
-    index.gather, x=lambda g, shape, index, axis: scatter_add(g, index, axis=axis, shape=shape)
+    index.gather,
+    x=lambda g, shape, index, axis: scatter_add(g, index, axis=axis, shape=shape),
+    onto=add_gathered,
 )
 scatter_add: OpCall = op(index.scatter_add, x=lambda g, index, axis: gather(g, index, axis=axis))
 assign: OpCall = op(
-    index.assign, x=lambda g, key: assign(g, 0.0, key=key), value=lambda g, key: slice(g, key=key)
+    index.assign,
+    x=lambda g, key: assign(g, 0.0, key=key),
+    value=lambda g, key: slice(g, key=key),
+    erases=True,
 )
 assign_view: OpCall = op(
     index.assign_view,
     x=lambda g, way, order: assign_view(g, 0.0, way=way, order=order),
     value=lambda g, way, order: view_of(g, way=way, order=order),
+    erases=True,
 )
 view_of: OpCall = op(
-    index.view_of, x=lambda g, shape, way, order: unview(g, way=way, order=order, shape=shape)
+    index.view_of,
+    view=True,
+    x=lambda g, shape, way, order: unview(g, way=way, order=order, shape=shape),
 )
 unview: OpCall = op(index.unview, x=lambda g, way, order: view_of(g, way=way, order=order))
 assign_at: OpCall = op(
@@ -379,9 +403,17 @@ assign_at: OpCall = op(
     x=lambda g, index: assign_at(g, index, 0.0),
     value=lambda g, index: take(g, index),
 )
-embed = op(index.embed, called="embedding", w=lambda g, shape, index: put(g, index, shape=shape))
+embed = op(
+    index.embed,
+    called="embedding",
+    w=lambda g, shape, index: put(g, index, shape=shape),
+    onto=add_rows,
+)
 pick: OpCall = op(
-    index.embed, called="index_select", w=lambda g, shape, index: put(g, index, shape=shape)
+    index.embed,
+    called="index_select",
+    w=lambda g, shape, index: put(g, index, shape=shape),
+    onto=add_rows,
 )
 flat_index = op(index.flat_index)
 within = op(index.within)

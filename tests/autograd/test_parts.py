@@ -1,0 +1,249 @@
+"""Gradients of parts: a loop over the parts of an array takes as long as they are long together."""
+
+import numpy as np
+import pytest
+
+import tinygrad_mnist as tg
+from tinygrad_mnist.jit.pure import PureFunction
+from tinygrad_mnist.ops import table
+from tinygrad_mnist.testing import gradcheck, gradgradcheck
+
+STEPS = 9
+
+
+def sliced(x):
+    return [x[:, i] for i in range(STEPS)]
+
+
+def unbound(x):
+    return list(x.unbind(1))
+
+
+def split(x):
+    return list(x.split(1, 1))
+
+
+def overlapping(x):
+    return [x[..., : i + 1] for i in range(STEPS)]
+
+
+def turned(x):
+    return [x.t()[i] for i in range(STEPS)]
+
+
+def diagonals(x):
+    return [x.diagonal(i) for i in range(STEPS)]
+
+
+def embedded(x):
+    index = tg.arange(12).reshape(4, 3) % 4
+    return [tg.nn.functional.embedding((index + i) % 4, x) for i in range(STEPS)]
+
+
+def many_rows(x):
+    index = tg.arange(80) * 7
+    return [x[(index + i) % 4] for i in range(STEPS)]
+
+
+def gathered(x):
+    return [x.gather(1, tg.full((4, 2), i)) for i in range(STEPS)]
+
+
+def gathered_beside(x):
+    return [x.t().gather(0, tg.full((1, 4), i)) for i in range(STEPS)]
+
+
+def mixed(x):
+    return [x[0], x, x[1:, ::2], x[[2, 0]], x.t(), x[:, -1:], x.diagonal(), x * x]
+
+
+PARTS = [
+    sliced, unbound, split, overlapping, turned, diagonals, embedded, many_rows, gathered,
+    gathered_beside, mixed,
+]  # fmt: skip
+
+
+def total(parts):
+    return sum(((part * part * (i + 1)).sum() for i, part in enumerate(parts)), tg.tensor(0.0))
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_gradients_of_the_first_and_second_order_are_right(parts):
+    x = tg.tensor(np.random.default_rng(0).normal(size=(4, STEPS)), requires_grad=True)
+    assert gradcheck(lambda x: total(parts(x)), [x])
+    assert gradgradcheck(lambda x: total(parts(x)), [x])
+
+
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize("parts", PARTS)
+def test_jitted_is_eager(parts, pure):
+    x = tg.tensor(np.random.default_rng(0).normal(size=(4, STEPS)), requires_grad=True)
+
+    def step():
+        x.grad = None
+        total(parts(x)).backward()
+
+    step()
+    expected = x.grad.numpy().tobytes()
+    jitted = tg.jit(step, pure=pure)
+    for _ in range(4):
+        jitted()
+        assert x.grad.numpy().tobytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "adjoint"),
+    [(sliced, "unslice"), (unbound, "unslice"), (diagonals, "undiagonal"), (embedded, "put"),
+     (gathered, "scatter_add")],
+)  # fmt: skip
+def test_zeros_are_made_once_and_not_for_each_part(parts, adjoint, monkeypatch):
+    op, calls = getattr(table, adjoint), []
+
+    def seen(*args, **kw):
+        calls.append(args)
+        return op(*args, **kw)
+
+    monkeypatch.setattr(table, adjoint, seen)
+    x = tg.randn(4, STEPS, requires_grad=True)
+    total(parts(x)).backward()
+    assert len(calls) == 1
+
+
+def test_what_a_hook_or_a_user_holds_is_not_added_to():
+    x = tg.ones(3, 2, requires_grad=True)
+    y, seen = x * 1, []
+    y.register_hook(seen.append)
+    y.retain_grad()
+    rows = [y[i] for i in range(3)]
+    for row in rows:
+        row.retain_grad()
+    seed = tg.ones(3, 2)
+    (y * 1).backward(seed, retain_graph=True)
+    first = y.grad.clone()
+    total(rows).backward()
+    assert seed.tolist() == [[1.0, 1.0]] * 3
+    assert seen[0].tolist() == first.tolist() == [[1.0, 1.0]] * 3
+    assert [row.grad.tolist() for row in rows] == [[2.0, 2.0], [4.0, 4.0], [6.0, 6.0]]
+    assert y.grad.tolist() == [[3.0, 3.0], [5.0, 5.0], [7.0, 7.0]]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_gradient_that_goes_to_two_inputs_is_not_added_to(leaves):
+    a, b = tg.ones(3, requires_grad=True), tg.ones(3, requires_grad=True)
+    x, y = (a, b) if leaves else (a * 1, b * 1)
+    parts = [x[0], x[1:], y[2]]
+    ((x + y).sum() + total(parts)).backward()
+    assert a.grad.tolist() == [3.0, 5.0, 5.0]
+    assert b.grad.tolist() == [1.0, 1.0, 7.0]
+
+
+# Writes
+
+
+def rows_written(x):
+    y = tg.zeros(STEPS, 4, dtype=tg.float64)
+    for i in range(STEPS):
+        y[i] = x[:, i] * x[:, 0]
+    return y
+
+
+def written_from_the_last(x):
+    y = tg.zeros(STEPS + 1, 4, dtype=tg.float64)
+    for i in range(STEPS):
+        y[i + 1] = y[i].clone() * 0.5 + x[:, i] ** 2
+    return y
+
+
+def rows_added_to(x):
+    y = (x * x).t().clone()
+    for i in range(STEPS):
+        y[i] += x[:, i] * 3
+        y[i, :2] *= x[0, i]
+    return y
+
+
+def columns_of_the_transposed(x):
+    y = x * x
+    for i in range(STEPS):
+        y.t()[i] = y.t()[i] * 2 + i
+    return y
+
+
+def numbers_written(x):
+    y = x * x * x
+    for i in range(4):
+        y[i, i:] = 0.5 * i
+    return y
+
+
+WRITES = [
+    rows_written, written_from_the_last, rows_added_to, columns_of_the_transposed, numbers_written,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_gradients_through_writes_are_right(write):
+    x = tg.tensor(np.random.default_rng(1).normal(size=(4, STEPS)), requires_grad=True)
+    assert gradcheck(lambda x: (write(x) ** 2).sum(), [x])
+    assert gradgradcheck(lambda x: (write(x) ** 2).sum(), [x])
+
+
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize("write", WRITES)
+def test_jitted_writes_are_those_of_eager(write, pure):
+    x = tg.tensor(np.random.default_rng(1).normal(size=(4, STEPS)), requires_grad=True)
+
+    def step(scale):
+        x.grad = None
+        loss = ((write(x) * scale) ** 2).sum()
+        loss.backward()
+        return loss.detach()
+
+    jitted = tg.jit(step, pure=pure)
+    for k in range(5):
+        scale = tg.tensor(float(k), dtype=tg.float64)
+        expected = step(scale).item(), x.grad.numpy().tobytes()
+        assert (jitted(scale).item(), x.grad.numpy().tobytes()) == expected
+    assert jitted.programs()
+
+
+def test_zeros_are_written_where_the_gradient_lies(monkeypatch):
+    op, in_place = table.assign_view.op, []
+    kernel = op.kernel
+
+    def seen(x, *args, **kw):
+        y = kernel(x, *args, **kw)
+        in_place.append(y is x)
+        return y
+
+    monkeypatch.setattr(op, "kernel", seen)
+    x = tg.ones(4, STEPS, requires_grad=True, dtype=tg.float64)
+    (rows_written(x) ** 2).sum().backward()
+    assert in_place == [True] * (STEPS - 1)  # before the first one there was nothing
+
+
+def test_a_gradient_that_was_passed_in_stays_as_it_is():
+    x = tg.ones(3, requires_grad=True)
+    y = x * 2
+    y[1] = 0.0
+    seed = tg.ones(3)
+    y.backward(seed, retain_graph=True)
+    y.backward(seed)
+    assert seed.tolist() == [1.0, 1.0, 1.0]
+    assert x.grad.tolist() == [4.0, 0.0, 4.0]
+
+
+def test_a_call_that_no_program_can_stand_for_is_tried_less_and_less_often(monkeypatch):
+    x, tries, capture = tg.ones(3, requires_grad=True), [], PureFunction._capture
+    monkeypatch.setattr(PureFunction, "_capture", lambda *a: (tries.append(a), capture(*a))[1])
+
+    @tg.jit(pure=True)
+    def step(target):
+        target.copy_(x * 2)
+
+    for _ in range(20):
+        target = tg.zeros(3)
+        step(target)
+        assert target.requires_grad
+    assert 2 <= len(tries) <= 5
+    assert "it writes what has a gradient to a Tensor from outside" in repr(step)
