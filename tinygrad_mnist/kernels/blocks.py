@@ -17,8 +17,8 @@ from tinygrad_mnist.kernels import parallel
 
 Array = np.ndarray[Any, Any]
 BLOCK = 1 << 16  # elements at a time: some arrays of so many lie in the cache
-SHARED = 1 << 18  # on threads, which wait for each other between two calls of NumPy
-MANY = 1 << 24  # elements times calls: fewer are done before another thread has woken
+SHARED = 1 << 17  # on threads, which wait for each other between two calls of NumPy
+MANY = 1 << 22  # elements times calls: fewer are done before another thread has woken
 
 
 class Blocks(NamedTuple):
