@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
+from benchmarks import loops
 from tinygrad_mnist.jit.pure import PureFunction
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.testing import gradcheck, gradgradcheck
@@ -247,3 +248,10 @@ def test_a_call_that_no_program_can_stand_for_is_tried_less_and_less_often(monke
         assert target.requires_grad
     assert 2 <= len(tries) <= 5
     assert "it writes what has a gradient to a Tensor from outside" in repr(step)
+
+
+@pytest.mark.parametrize("name", loops.CASES)
+def test_the_loops_that_are_measured_are_as_in_pytorch(name):
+    torch = pytest.importorskip("torch")
+    ours, theirs = (loops.seconds(t, loops.CASES[name], 6)[:2] for t in (tg, torch))
+    assert ours == pytest.approx(theirs, rel=1e-4)

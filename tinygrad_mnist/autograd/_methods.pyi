@@ -63,7 +63,7 @@ class TensorMethods:
     def __rsub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rtruediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
     def __rxor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:84
-    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:280
+    def __setitem__(self, key: Any, value: Any) -> None: ...  # ops/inplace.py:282
     def __sub__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __truediv__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __xor__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
@@ -102,7 +102,7 @@ class TensorMethods:
     def angle(self) -> Tensor: ...  # ops/elementwise.py:239
     def angle_(self) -> Tensor: ...  # ops/elementwise.py:239
     def any(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:54
-    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:408
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor: ...  # ops/inplace.py:410
     def arccos(self) -> Tensor: ...  # ops/table.py:137
     def arccos_(self) -> Tensor: ...  # ops/table.py:137
     def arccosh(self) -> Tensor: ...  # ops/table.py:151
@@ -154,7 +154,7 @@ class TensorMethods:
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:228
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:368
+    def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:370
     def ceil(self) -> Tensor: ...  # ops/table.py:237
     def ceil_(self) -> Tensor: ...  # ops/table.py:237
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
@@ -176,7 +176,7 @@ class TensorMethods:
     def conj_physical(self) -> Tensor: ...  # ops/elementwise.py:252
     def conj_physical_(self) -> Tensor: ...  # ops/elementwise.py:252
     def contiguous(self, memory_format: Any = ...) -> Tensor: ...  # ops/shape.py:248
-    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:322
+    def copy_(self, src: Any, non_blocking: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:324
     def copysign(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def copysign_(self, other: Any) -> Tensor: ...  # ops/table.py:96
     def corrcoef(self) -> Tensor: ...  # ops/statistics.py:272
@@ -234,9 +234,9 @@ class TensorMethods:
     def expand_as(self, other: Any) -> Any: ...  # ops/shape.py:356
     def expm1(self) -> Tensor: ...  # ops/table.py:122
     def expm1_(self) -> Tensor: ...  # ops/table.py:122
-    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:360
-    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:329
-    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:397
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:362
+    def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:331
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:399
     def fix(self) -> Tensor: ...  # ops/table.py:239
     def fix_(self) -> Tensor: ...  # ops/table.py:239
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:139
@@ -264,7 +264,7 @@ class TensorMethods:
     def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:551
     def ge(self, other: Any) -> Tensor: ...  # ops/table.py:536
     def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:536
-    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:378
+    def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:380
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:104
     def get_device(self) -> Any: ...  # ops/legacy.py:219
@@ -374,7 +374,7 @@ class TensorMethods:
     def log2(self) -> Tensor: ...  # ops/table.py:124
     def log2_(self) -> Tensor: ...  # ops/table.py:124
     def log_(self) -> Tensor: ...  # ops/table.py:123
-    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:387
+    def log_normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:389
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:77
     def logaddexp(self, other: Any) -> Tensor: ...  # ops/table.py:115
     def logaddexp2(self, other: Any) -> Tensor: ...  # ops/table.py:109
@@ -402,7 +402,7 @@ class TensorMethods:
     def mH(self) -> Tensor: ...  # ops/__init__.py:183
     @property
     def mT(self) -> Tensor: ...  # ops/__init__.py:183
-    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:413
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor: ...  # ops/inplace.py:415
     def masked_fill(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:326
     def masked_fill_(self, mask: Tensor, value: Any) -> Tensor: ...  # ops/index.py:326
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor: ...  # ops/scattering.py:115
@@ -462,7 +462,7 @@ class TensorMethods:
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:351
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:310
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:264
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:348
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:350
     def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:532
     def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:532
     def numel(self) -> builtins.int: ...  # ops/convert.py:136
@@ -487,7 +487,7 @@ class TensorMethods:
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ...) -> Tensor: ...  # ops/statistics.py:106
     def rad2deg(self) -> Any: ...  # ops/elementwise.py:294
     def rad2deg_(self) -> Any: ...  # ops/elementwise.py:294
-    def random_(self, low: builtins.int = ..., to: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:354
+    def random_(self, low: builtins.int = ..., to: builtins.int | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:356
     def ravel(self) -> Any: ...  # ops/shape.py:358
     @property
     def real(self) -> Tensor: ...  # ops/__init__.py:162
@@ -597,7 +597,7 @@ class TensorMethods:
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:162
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor: ...  # ops/shape.py:151
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor: ...  # ops/arrange.py:162
-    def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:342
+    def uniform_(self, low: builtins.float = ..., to: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:344
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/index.py:443
     def unique_consecutive(self, return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any: ...  # ops/searching.py:86
     def unsafe_chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:139
@@ -613,4 +613,4 @@ class TensorMethods:
     def where(self, condition: Tensor, other: Any) -> Tensor: ...  # ops/__init__.py:202
     def xlogy(self, other: Any) -> Tensor: ...  # ops/table.py:90
     def xlogy_(self, other: Any) -> Tensor: ...  # ops/table.py:90
-    def zero_(self) -> Tensor: ...  # ops/inplace.py:337
+    def zero_(self) -> Tensor: ...  # ops/inplace.py:339

@@ -7,6 +7,7 @@ the node of the same view of the new base. Nothing is copied.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,19 +23,25 @@ from tinygrad_mnist.autograd.views import Way, origin_of, views_of
 Array = np.ndarray[Any, Any]
 
 
-def written(tensor: Tensor, node: Any, op: Op, *, foreign: bool) -> None:
+def written(
+    tensor: Tensor, node: Any, op: Op, *, foreign: bool, way: Way = (), array: Array | None = None
+) -> None:
     """Record that a value, which came from `node`, was written over all of `tensor`.
+
+    Or over a part of it: the `array` at the end of a `way` from it.
 
     `op` is `assign_view`: base with value at the end of a way. Where the value is `foreign`, not
     computed from the Tensor, backward still visits the Tensor's history, with a gradient of zero.
     """
     origin = origin_of(tensor)
-    base, way = (tensor, ()) if origin is None else origin[:2]
+    base, way_here = (tensor, ()) if origin is None else origin[:2]
+    way = (*way_here, *way)
     if way or node is None or (foreign and base._node is not None):
         node = _assignment(base, node, op, way)
     become(base, node)
     if base is not tensor:
-        become(tensor, _node_of(base, way))
+        become(tensor, _node_of(base, way_here))
+    array = tensor._data if array is None else array
     try:
         others = views_of(base)
     except AttributeError:
@@ -43,7 +50,7 @@ def written(tensor: Tensor, node: Any, op: Op, *, foreign: bool) -> None:
         view = ref()
         if view is None or view is tensor or (origin := origin_of(view)) is None:
             continue
-        if view._node is None or np.may_share_memory(view._data, tensor._data):
+        if view._node is None or np.may_share_memory(view._data, array):
             become(view, _node_of(base, origin.way))
 
 
@@ -93,7 +100,9 @@ def _assignment(base: Tensor, node: Any, op: Op, way: Way) -> Node:
     """Make the base's new node: its old value, except for the view that was written."""
     made = new(Node)
     array = base._data
-    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    order: Sequence[int] = range(array.ndim)
+    if not array.flags.c_contiguous:
+        order = sorted(order, key=lambda axis: -abs(array.strides[axis]))
     made.op, made.source = op, (base._node, node)
     made.saved = None, None, None, {"way": way, "order": tuple(order)}
     made.shape, made.dtype, made.hooks = array.shape, array.dtype, None

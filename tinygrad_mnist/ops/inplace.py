@@ -46,6 +46,7 @@ from tinygrad_mnist.ops.plain import (
 
 shares = np.may_share_memory
 ASSIGN = table.assign_view.op  # type: ignore[attr-defined]
+SLICE = table.slice.op  # type: ignore[attr-defined]
 # Each of these is also a method with an underscore: x.add_(y) is write(x, add(x, y)).
 FAMILIES = {
     elementwise: [
@@ -79,10 +80,10 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
     recorded = recorded and tensor._data.dtype.kind == "f"
     if recorded:
         views.check_allowed(tensor)
-    if key is not None and recorded:
-        write(table.slice(tensor, key=key), value)
-        return tensor
     if key is not None and tape is not None:
+        if recorded:
+            write(table.slice(tensor, key=key), value)
+            return tensor
         value, key = table.assign(copy_of(tensor), value, key=key), None
     if tape is not None:
         if not isinstance(value, Tensor):  # a number, guarded where it comes from
@@ -110,7 +111,8 @@ def write(tensor: Tensor, value: Any, key: Any = None, start: int | None = None)
     if recorded:
         note_change()
         rebase.keep_target(value, array, start)
-        rebase.written(tensor, getattr(value, "_node", None), ASSIGN, foreign=start is None)
+        way = () if key is None else ((SLICE, {"key": key}),)
+        rebase.written(tensor, node, ASSIGN, foreign=start is None, way=way, array=array)
     return tensor
 
 
