@@ -22,6 +22,7 @@ SHARED = {  # what several kernels are made of
     "columns",
     "depthwise",
     "elementwise",
+    "grouped",
     "over_steps",
     "parallel",
     "pooled_conv",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_mnist.kernels import banded, depthwise, winograd, winograd_rows
+from tinygrad_mnist.kernels import banded, depthwise, grouped, winograd, winograd_rows
 from tinygrad_mnist.kernels.columns import COLUMNS, WIDE, columns_of, windows_of
 from tinygrad_mnist.kernels.parallel import count, for_each, ranges
 from tinygrad_mnist.kernels.scratch import called_whole, copied_into, scratch
@@ -65,6 +65,10 @@ def conv(
             y += b
         return copied_into(out, y.transpose(0, 3, 1, 2))
     if geom.groups > 1:
+        if (wider := _wider(w.shape[1], len(w), geom)) is not None:
+            whole = conv(x, grouped.joined(w, geom.groups, wider[0]), b, geom=wider[1], out=out)
+            if grouped.is_finite(whole):
+                return whole
         parts = zip(_split(x, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
         whole = np.concatenate([conv(*part, geom=inner) for part in parts], axis=1, out=out)
@@ -104,6 +108,9 @@ def conv_weight(
         by_channel = depthwise.conv_weight(_channels_last(x), _channels_last(d), size, geom)
         return copied_into(out, by_channel)
     if geom.groups > 1:
+        if (wider := _wider(x.shape[1] // geom.groups, d.shape[1], geom)) is not None:
+            whole = conv_weight(x, d, size=size, geom=wider[1])
+            return copied_into(out, grouped.taken_apart(whole, geom.groups, wider[0]))
         parts = zip(_split(x, geom, 1), _split(d, geom, 1), strict=True)
         inner = geom._replace(groups=1)
         return np.concatenate([conv_weight(*p, size=size, geom=inner) for p in parts], out=out)
@@ -163,6 +170,11 @@ def conv_input(
         depthwise.conv_input(_channels_last(d), w, x, geom)
         return copied_into(out, x.transpose(0, 3, 1, 2))
     if geom.groups > 1:
+        if (wider := _wider(w.shape[1], len(w), geom)) is not None:
+            weights = grouped.joined(w, geom.groups, wider[0])
+            whole = conv_input(d, weights, size=size, geom=wider[1], out=out)
+            if grouped.is_finite(whole):
+                return whole
         parts = zip(_split(d, geom, 1), _split(w, geom, 0), strict=True)
         inner = geom._replace(groups=1)
         groups = [conv_input(*part, size=size, geom=inner) for part in parts]
@@ -326,6 +338,15 @@ def _parts(y: Array, patch: int, most: int | None = None) -> list[slice]:
 def _windows(x: Array, kernel: Pair, size: Pair, geom: Geometry) -> Array:
     step, rim, gap, _ = geom
     return windows_of(x.transpose(0, 2, 3, 1), kernel, size, step=step, rim=rim, gap=gap)
+
+
+def _wider(inputs: int, outputs: int, geom: Geometry) -> tuple[int, Geometry] | None:
+    """Return how many groups become one, and the geometry of those; None where none do.
+
+    From a group's inputs and the outputs of all.
+    """
+    count = grouped.groups_in_one(geom.groups, inputs, outputs // geom.groups)
+    return (count, geom._replace(groups=geom.groups // count)) if count > 1 else None
 
 
 def _split(x: Array, geom: Geometry, axis: int) -> list[Array]:
