@@ -76,7 +76,7 @@ def walk(
             frame = op.with_common(g, frame)
         if op.erases and watch is None:
             erase(node, parents, g, owned, frame, useful, heap, cotangents)
-            continue
+            parents = ()
         rules = op.rules if op.variadic is None else op.rules * len(parents)
         i = -1
         for parent in parents:
@@ -84,9 +84,9 @@ def walk(
             if parent is None or (useful is not None and parent not in useful):
                 continue
             if op.onto is not None and watch is None and parent in cotangents:
-                before, owned = cotangents[parent]
-                owned = owned and type(before) is ndarray and before.base is None
-                cotangents[parent] = op.add_onto(before, g, frame, in_place=owned), True
+                before, is_free = cotangents[parent]
+                is_free = is_free and type(before) is ndarray and before.base is None
+                cotangents[parent] = op.add_onto(before, g, frame, in_place=is_free), True
                 continue
             gi = rules[i](g, frame, parent.shape, i)
             if watch is not None:
