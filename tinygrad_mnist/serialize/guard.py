@@ -104,7 +104,9 @@ class Machine:
         self.position += count
 
     def take(self, count: int) -> bytes:
-        self.claim(count)
+        if count > self.size - self.position:
+            self.claim(count)  # fails, and says why
+        self.position += count
         data = self.file.read(count)
         if len(data) != count:
             self.fail("the file shrank while it was read")
