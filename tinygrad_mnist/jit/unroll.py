@@ -299,8 +299,8 @@ def unroll(
     if isinstance(kernel, np.ufunc) and kernel.nout == 1:
         return as_it_is(kernel, args, kw, pool)
     clones = Clones(args)
-    ending = [clones.of(a) for a in args if clones.has(a) and clones.alone(a, args)
-              and any(same_memory(a, r) for r in reusable)]  # fmt: skip
+    ending = [clones.of(a) for a in args if clones.has(a)
+              and any(same_memory(a, r) for r in reusable) and clones.alone(a, args)]  # fmt: skip
     cloned = [clones.of(a) for a in args]
     log = Log(pool, [a for a in cloned if isinstance(a, np.ndarray)], ending)
     try:
