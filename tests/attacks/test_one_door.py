@@ -49,9 +49,10 @@ def unsafe(source):
                 yield "torch.load"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_there_is_no_other_reader(path):
-    assert list(unsafe(path.read_text())) == []
+def test_there_is_no_other_reader():
+    found = {str(path): list(unsafe(path.read_text("utf-8"))) for path in MODULES}
+    assert len(found) > 400
+    assert {path: readers for path, readers in found.items() if readers} == {}
 
 
 @pytest.mark.parametrize(
