@@ -34,7 +34,7 @@ PUBLIC = [getattr(page, name) for page in (tg, F) for name in dir(page)]
 FUNCTIONS = [*ODD, *KERNELS, *filter(inspect.isfunction, PUBLIC)]
 
 
-def found(function: Callable[..., Any]) -> list[Any]:
+def ours(function: Callable[..., Any]) -> list[Any]:
     """Return what this library finds: positional names, *args, keywords, and all names."""
     positional, rest, keywords = parameter_names(function)
     return [list(positional), rest, list(keywords), list(all_names(function))]
@@ -58,7 +58,7 @@ def inspected(function: Callable[..., Any]) -> list[Any]:
 
 def test_they_are_those_that_inspect_finds() -> None:
     assert len(FUNCTIONS) > 700
-    assert [(f, found(f), inspected(f)) for f in FUNCTIONS if found(f) != inspected(f)] == []
+    assert [(f, ours(f), inspected(f)) for f in FUNCTIONS if ours(f) != inspected(f)] == []
 
 
 def test_the_defaults_of_keywords_are_found_through_a_decorator() -> None:

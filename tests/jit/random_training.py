@@ -543,8 +543,8 @@ def observed(steps):
             if isinstance(result, Raised):
                 result.message = result.message.split("): ")[-1]
         raised = [r if isinstance(r, Raised) else None for r in (shown[2], *shown[3])]
-        told = shown[0], shown[1], raised
-        yield told, (Observer()(shown[:cut]), surroundings()), Observer()(shown[cut:])
+        step = shown[0], shown[1], raised
+        yield step, (Observer()(shown[:cut]), surroundings()), Observer()(shown[cut:])
 
 
 def first_difference(expected, actual, differ):
