@@ -1,7 +1,8 @@
 """Reads every file of the folder given, as an attack would have it, and tells what happened.
 
 It runs in a process of its own, with little memory to spare and an audit hook that notes every
-event besides opening the file itself. One JSON line a file: mode, name, error, message, events.
+event besides opening the file itself. A file may have a fifth of the opcodes that the guard allows
+elsewhere, in a fifth of the memory. One JSON line a file: mode, name, error, message, events.
 """
 
 import json
@@ -11,9 +12,10 @@ import resource
 import sys
 
 import tinygrad_mnist.serialize.numpy_pickle
-from tinygrad_mnist.serialize import load
+from tests.attacks.corpus import MOST_OPCODES
+from tinygrad_mnist.serialize import guard, load
 
-SPARE_BYTES = 256 << 20
+SPARE_BYTES = (256 << 20) * MOST_OPCODES // guard.MAX_OPCODES
 events: list[str] | None = None
 
 
@@ -37,6 +39,7 @@ if __name__ == "__main__":
     pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + SPARE_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    guard.MAX_OPCODES = MOST_OPCODES
     sys.addaudithook(note)
     for path in sorted(folder.glob("*.attack")):
         numpy_pickle = path.name.startswith("numpy")

@@ -5,11 +5,15 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.attacks import corpus
 from tests.attacks.corpus import ATTACKS, FILES, bare, sealed
+from tinygrad_mnist.serialize import guard
+
+FORMAT = Path(__file__).parents[2] / "docs" / "format.md"
 
 
 def presented():
@@ -64,6 +68,11 @@ def test_it_is_refused_with_one_clear_error_and_no_side_effect(index, outcomes):
     assert re.search(reason, message)
     assert len(message) < 500 and "\n" not in message
     assert events == []
+
+
+def test_a_file_may_have_five_times_the_opcodes_of_the_corpus():
+    assert guard.MAX_OPCODES == 5 * corpus.MOST_OPCODES == 1_000_000
+    assert f"more than {guard.MAX_OPCODES:,} opcodes" in FORMAT.read_text()
 
 
 def test_the_corpus_has_no_two_items_of_one_name():

@@ -9,7 +9,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.attacks.corpus import GOOD_NUMPY, resealed
@@ -72,6 +72,7 @@ def test_every_byte_left_out_or_put_in_is_found(path):
     assert_all_refused(path, (file[:i] + b"\0" + file[i:] for i in range(len(file) + 1)))
 
 
+@settings(max_examples=40)
 @given(trees, st.data())
 def test_damage_of_any_file_is_found(tmp_path_factory, tree, data):
     path = tmp_path_factory.getbasetemp() / "damaged.pkl"

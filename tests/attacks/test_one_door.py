@@ -1,6 +1,7 @@
 """No module of the package has a reader that could run what it reads; only the guard reads."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,14 @@ ROOT = Path(tinygrad_mnist.__file__).parent
 MODULES = sorted({*ROOT.rglob("*.py")} - {ROOT / "run.py"})
 READERS = {"Unpickler", "_Unpickler", "find_class", "persistent_load"}
 UNSAFE_MODULES = {"marshal", "shelve", "dill", "cloudpickle", "joblib", "runpy", "code"}
+OTHERS = {"pickle", "_pickle", "eval", "exec", "allow_pickle", "weights_only", "torch"}
+NAMED = re.compile(rf"\b({'|'.join(READERS | UNSAFE_MODULES | OTHERS)})\b")
 
 
 def unsafe(source):
     """What stands in the source that could read a hostile file without the guard."""
+    if not NAMED.search(source):
+        return  # every case below has one of these names: most files need no parsing
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Attribute(value=ast.Name(id="pickle"), attr="load" | "loads" as name):
@@ -44,9 +49,10 @@ def unsafe(source):
                 yield "torch.load"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_there_is_no_other_reader(path):
-    assert list(unsafe(path.read_text())) == []
+def test_there_is_no_other_reader():
+    found = {str(path): list(unsafe(path.read_text("utf-8"))) for path in MODULES}
+    assert len(found) > 400
+    assert {path: readers for path, readers in found.items() if readers} == {}
 
 
 @pytest.mark.parametrize(

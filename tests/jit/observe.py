@@ -30,8 +30,11 @@ from tinygrad_mnist.optim.lr_scheduler import LRScheduler
 
 PLAIN = (bool, int, str, bytes, type(None), type(Ellipsis), type(NotImplemented))
 NODES = 60  # of a graph are looked at
-# The 624 words and the position of NumPy's own generator: `get_state` takes 100 us to copy them
-NUMPYS = (ctypes.c_char * 2500).from_address(np.random.get_bit_generator().ctypes.state_address)
+# The 624 words and the position of NumPy's own generator and Python's, as they lie in memory:
+# `get_state` takes 100 us to copy them, and `getstate` 20 us
+STATE = ctypes.c_char * 2500
+NUMPYS = STATE.from_address(np.random.get_bit_generator().ctypes.state_address)
+PYTHONS = STATE.from_address(id(random._inst) + object.__basicsize__)
 
 
 class Observer:
@@ -206,7 +209,7 @@ def _hooks(node):
 
 def _sharing(arrays):
     """Return the pairs of arrays that share memory; sorted by address, few need a closer look."""
-    bounds = sorted((*np.lib.array_utils.byte_bounds(a), i) for i, a in enumerate(arrays))
+    bounds = sorted((*_bounds(a), i) for i, a in enumerate(arrays))
     pairs = []
     for at, (_, end, i) in enumerate(bounds):
         for start, _, j in itertools.islice(bounds, at + 1, None):
@@ -217,11 +220,19 @@ def _sharing(arrays):
     return sorted(pairs)
 
 
+def _bounds(array):
+    """Return where an array begins and ends; NumPy's function takes longer."""
+    if not array.flags.c_contiguous:
+        return np.lib.array_utils.byte_bounds(array)
+    start = array.ctypes.data
+    return start, start + array.nbytes
+
+
 def surroundings():
     """Return what is seen without looking at any object."""
     usual = modes.current() == modes.DEFAULT
     kinds = tg.is_grad_enabled(), is_anomaly_enabled(), usual, _name(tg.get_default_dtype())
-    numbers = str(tg.get_rng_state()), NUMPYS.raw, random.getstate()
+    numbers = str(tg.get_rng_state()), NUMPYS.raw, PYTHONS.raw, random._inst.gauss_next
     return kinds, np.geterr(), tuple(map(hash, numbers))
 
 

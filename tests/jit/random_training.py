@@ -37,6 +37,7 @@ from tinygrad_mnist.jit.tile_tapes import Refused
 from tinygrad_mnist.optim import lr_scheduler
 
 CALLS = 20
+LAST = 2 * CALLS - 1  # of what is yielded: one thing before each call, one after it
 CLASSES = 3
 
 
@@ -515,18 +516,24 @@ def compare(seed, form="default", jit=None, how="always"):
     if form == "tiles":
         return compare_tiles(seed, jit)
     jit = jit or (tg.jit if form == "default" else functools.partial(tg.jit, pure=True))
+    expected = eager_run(seed, form, how)
     if form == "default":
-        last = 2 * CALLS - 1
-        expected = watch(training(seed, eager), how, last)
-        return difference(expected, watch(training(seed, jit), how, last))
-    with isolated():
-        expected = list(observed(training(seed, eager, form)))
+        return difference(expected, watch(training(seed, jit), how, LAST))
     with isolated():
         return first_difference(expected, observed(training(seed, jit, form)), difference)
 
 
+@functools.lru_cache(maxsize=8)
+def eager_run(seed, form, how="always"):
+    """Return what is seen of the run in eager, with which several jitted ones are compared."""
+    if form == "default":
+        return watch(training(seed, eager), how, LAST)
+    with isolated():
+        return list(observed(training(seed, eager, form)))
+
+
 def observed(steps):
-    """Return what each step yields, and what is seen of its beginning and of the world after it.
+    """Return what each step is, what it raised, and what is seen of it and of the world after it.
 
     Errors may differ in how they name the op and its shapes.
     """
@@ -535,7 +542,9 @@ def observed(steps):
         for result in (shown[2], *shown[3], *shown[-3]):  # of the call, of twins, of events
             if isinstance(result, Raised):
                 result.message = result.message.split("): ")[-1]
-        yield shown, (Observer()(shown[:cut]), surroundings()), Observer()(shown[cut:])
+        raised = [r if isinstance(r, Raised) else None for r in (shown[2], *shown[3])]
+        step = shown[0], shown[1], raised
+        yield step, (Observer()(shown[:cut]), surroundings()), Observer()(shown[cut:])
 
 
 def first_difference(expected, actual, differ):
@@ -548,10 +557,10 @@ def first_difference(expected, actual, differ):
                 return f"call {other[1]} was refused, and yet changed {changed}"
             continue
         shown, *a = next(expected)
-        if shown[0] == "after" and (refusal := first_refused(shown, other)):
+        if shown[0] == "after" and (refusal := first_refused(shown[2], other[2])):
             if refusal.kind not in ("RuntimeError", "TypeError", "Refused"):
                 return f"call {shown[1]}: {refusal}"
-            if isinstance(other[2], Raised) and (changed := difference(before, b[1])):
+            if other[2][0] is not None and (changed := difference(before, b[1])):
                 return f"call {shown[1]} was refused, and yet changed {changed}"
             return "refused"
         where = differ(a, b)
@@ -561,18 +570,15 @@ def first_difference(expected, actual, differ):
     return refused
 
 
-def first_refused(shown, other):
+def first_refused(expected, actual):
     """Return the first error that a call, or a twin's call, raised where eager raised none."""
-    pairs = zip([shown[2], *shown[3]], [other[2], *other[3]], strict=False)
-    raised = [b for a, b in pairs if isinstance(b, Raised) and not isinstance(a, Raised)]
-    return raised[0] if raised else None
+    return next((b for a, b in zip(expected, actual, strict=False) if b and not a), None)
 
 
 def compare_tiles(seed, jit=None):
     """Compare as `compare` does, within rounding: a tiled step adds up in another order."""
     jit = jit or functools.partial(tg.jit, tile_rows=4)
-    with isolated():
-        expected = list(observed(training(seed, eager, "tiles")))
+    expected = eager_run(seed, "tiles")
     with isolated():
         return first_difference(expected, observed(training(seed, jit, "tiles")), far)
 

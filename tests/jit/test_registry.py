@@ -10,7 +10,7 @@ import tinygrad_mnist as tg
 from tests.properties.domains import ROWS, Call, op_named
 from tinygrad_mnist.autograd import REGISTRY, Tensor
 
-few_examples = settings(max_examples=4, suppress_health_check=list(HealthCheck))
+few_examples = settings(max_examples=3, suppress_health_check=list(HealthCheck))
 DETERMINISTIC = [name for name in ROWS if not REGISTRY[name].draws]
 
 

@@ -266,7 +266,7 @@ def test_few_rows_are_one_tile_and_keep_the_bits_of_eager():
     assert "tiles" not in step.report()
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(rows=st.integers(2, 40), tile_rows=st.integers(1, 39), workers=st.integers(1, 4))
 def test_any_cut_of_any_batch(rows, tile_rows, workers):
     def gradients(step):
@@ -490,7 +490,7 @@ def test_there_are_as_many_threads_as_the_blas_has(threads_of_blas):
     assert threads.count() == 1
 
 
-@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(modules(), st.integers(1, 2))
 def test_a_random_network_is_tiled_exactly_or_refused(drawn, tile_rows):
     def train(tile_rows):

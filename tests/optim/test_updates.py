@@ -50,7 +50,7 @@ def same(a, b):
 
 
 # The BLAS is called for large ones, and rounds otherwise: for none, for some of them, for all
-some_large = pytest.mark.parametrize("large", [100, 7, 1])
+SOME_LARGE = [100, 7, 1]
 
 
 def cut(buffer):
@@ -82,8 +82,11 @@ def test_the_values_are_the_textbooks(cls, options):
 
 @every
 @both
-@pytest.mark.parametrize("history", [1, 0], ids=["later", "from the start"])
-@some_large
+@pytest.mark.parametrize(
+    "history, large",
+    [*(pytest.param(1, large, id=f"later-{large}") for large in SOME_LARGE),
+     pytest.param(0, 7, id="from the start")],
+)  # fmt: skip
 def test_joined_parameters_get_the_same_bits(cls, options, dtype, history, large, monkeypatch):
     monkeypatch.setattr(joint_module, "BLOCK", 16)
     monkeypatch.setattr(pieces, "LARGE", large)
@@ -117,8 +120,7 @@ def test_joined_parameters_get_the_same_bits(cls, options, dtype, history, large
 
 @every
 @both
-@pytest.mark.parametrize("threads", [1, 3])
-@some_large
+@pytest.mark.parametrize("threads, large", [(1, 7), *((3, large) for large in SOME_LARGE)])
 def test_blocks_get_the_same_bits(cls, options, dtype, threads, large, monkeypatch):
     """Also where a gradient lies otherwise than its parameter, which is then one block."""
     monkeypatch.setattr(pieces, "LARGE", large)

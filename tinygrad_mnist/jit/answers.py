@@ -108,7 +108,9 @@ def unlike(t: Text, node: Any) -> str:
         return " is None"
     if node is OWN_LEAF:
         return ".__class__ is not Leaf"
-    return f" is not nodes[{node}]" if type(node) is int else f" is not {t.name('leaf', node)}"
+    if type(node) is int:
+        return f" is not nodes[{t.name('depth', node)}]"
+    return f" is not {t.name('leaf', node)}"
 
 
 def one_argument(t: Text, name: str, argument: Any, path: Any, checks_nodes: bool) -> str:
@@ -129,23 +131,23 @@ def one_argument(t: Text, name: str, argument: Any, path: Any, checks_nodes: boo
         if outs:
             t.add(f"if {array} is not {t.name('made', outs)}[0]: return None")
         else:  # a view, which is another array in each call
-            at = argument.step
-            t.add(f"if {array} is not call.views[{at}]: return None")
+            t.add(f"if {array} is not call.views[{t.name('depth', argument.step)}]: return None")
     elif argument.array is not None:
         t.add(f"if {array} is not {t.name('array', argument.array)}: return None")
         if not isinstance(
             argument.node, Leaf
         ):  # an array that may be resized or transposed in place
             t.add(
-                f"if {array}.strides != {argument.array.strides!r} "
-                f"or {array}.shape != {argument.shape!r} "
+                f"if {array}.strides != {t.name('strides', argument.array.strides)} "
+                f"or {array}.shape != {t.name('shape', argument.shape)} "
                 f"or {array}.dtype != {t.name('dtype', argument.dtype)}: return None"
             )
     else:
         if not argument.is_tensor:
             t.add(f"if type({array}) is not ndarray: return None")
         t.add(
-            f"if {array}.shape != {argument.shape!r} or {array}.strides != {argument.strides!r} "
+            f"if {array}.shape != {t.name('shape', argument.shape)} "
+            f"or {array}.strides != {t.name('strides', argument.strides)} "
             f"or {array}.dtype != {t.name('dtype', argument.dtype)}: return None"
         )
     return array
@@ -172,7 +174,7 @@ def add_node(t: Text, step: Any, args: list[str], arrays: list[str]) -> None:
     t.add(f"node.dtype = {t.name('dtype', step.outs[0].dtype)}")
     t.add("node.order = tick()")
     t.add("node.hooks = None")
-    t.add(f"nodes[{step.depth}] = node")
+    t.add(f"nodes[{t.name('depth', step.depth)}] = node")
 
 
 def walk_of(step: Any) -> Callable[[Any, bool], bool]:

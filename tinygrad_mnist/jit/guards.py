@@ -158,15 +158,16 @@ class Guards:
             return
         shape, dtype, strides, node = expected
         kind, own = t.name("dtype", dtype), t.name("node", node)
+        form, layout = t.name("shape", shape), t.name("strides", strides)
         t.add(f"if isinstance({name}, Tensor):")
         t.add(f"    if {name}._node is not {own}: return missed")
         t.add(f"    {name} = {name}._data")
         if node is not None:
             t.add("else: return missed")
-        t.add(f"if type({name}) is not ndarray or {name}.shape != {shape!r}: return missed")
+        t.add(f"if type({name}) is not ndarray or {name}.shape != {form}: return missed")
         t.add(f"if {name}.dtype is not {kind} and {name}.dtype != {kind}: return missed")
-        t.add(f"if {name}.strides != {strides!r}:")
-        t.add(f"    if not alike({name}, {shape!r}, {strides!r}): return missed")
+        t.add(f"if {name}.strides != {layout}:")
+        t.add(f"    if not alike({name}, {form}, {layout}): return missed")
 
     def _unchanged(self) -> bool:
         unchanged = (

@@ -188,7 +188,7 @@ def _elementwise(
 ) -> Step:
     out = kw.get("out", args[-1])
     operands = args[: function.nin]
-    if any(isinstance(a, np.ndarray) and a.shape == out.shape for a in operands):
+    if even and any(isinstance(a, np.ndarray) and a.shape == out.shape for a in operands):
         operands = tuple(
             even.get(view_key(a), a) if isinstance(a, np.ndarray) else a for a in operands
         )

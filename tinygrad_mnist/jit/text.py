@@ -48,7 +48,8 @@ class Text:
         text = "\n".join([head, *self.lines])
         code = code_of(text, filename, tuple(self.cells))
         closure = tuple(self.cells[name] for name in code.co_freevars)
-        function = types.FunctionType(code, self.names, closure=closure)
+        # A copy, in which Python notes where it finds the names of this function alone
+        function = types.FunctionType(code.replace(), self.names, closure=closure)
         function.text = text  # type: ignore[attr-defined]
         return function
 

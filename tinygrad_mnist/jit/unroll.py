@@ -296,9 +296,11 @@ def unroll(
     is_called_whole = getattr(kernel, "called_whole", None)
     if is_called_whole is not None and is_called_whole(*args, **kw):
         return None
+    if isinstance(kernel, np.ufunc) and kernel.nout == 1:
+        return as_it_is(kernel, args, kw, pool)
     clones = Clones(args)
-    ending = [clones.of(a) for a in args if clones.has(a) and clones.alone(a, args)
-              and any(same_memory(a, r) for r in reusable)]  # fmt: skip
+    ending = [clones.of(a) for a in args if clones.has(a)
+              and any(same_memory(a, r) for r in reusable) and clones.alone(a, args)]  # fmt: skip
     cloned = [clones.of(a) for a in args]
     log = Log(pool, [a for a in cloned if isinstance(a, np.ndarray)], ending)
     try:
@@ -320,6 +322,22 @@ def unroll(
         log.cell.clear()
     log.release_all_but(())
     return unroll(kernel, args, kw, pool) if log.overwritten else None
+
+
+def as_it_is(
+    ufunc: np.ufunc, args: Any, kw: dict[str, Any], pool: Pool
+) -> tuple[list[Step], Any] | None:
+    """Return what `unroll` does for a kernel that is one call of NumPy, which needs no trace."""
+    if not any(isinstance(a, np.ndarray) for a in args):
+        return None
+    expected = np.asarray(ufunc(*args, **kw))
+    out = pool.like(expected)
+    call = call_into(ufunc, args, kw, out, ufunc=True)
+    call()
+    if same_bits(expected, out):  # a number that became an array counts as it did
+        return [call], (out,)
+    pool.release(out)
+    return None
 
 
 class Clones:

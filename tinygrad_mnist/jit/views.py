@@ -98,6 +98,8 @@ def in_bytes(array: Array) -> Array:
 
 def in_memory_order(array: Array, like: Array | None = None) -> Array:
     """Return the elements of an array in the order in which they, or those of another, lie."""
+    if (array if like is None else like).flags.c_contiguous:
+        return array.reshape(-1)
     strides = (array if like is None else like).strides
     order = sorted(range(array.ndim), key=lambda axis: -abs(strides[axis]))
     return array.transpose(order).reshape(-1)

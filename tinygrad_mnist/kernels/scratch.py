@@ -131,7 +131,7 @@ def array_on(memory: Memory, like: Array) -> Array:
 
 def packed_strides(like: Array) -> tuple[int, ...]:
     """Return the strides of an array without gaps, its axes in the same order in memory."""
-    if like.flags.forc and min(like.shape, default=2) > 1:
+    if like.flags.forc and 1 not in like.shape and 0 not in like.shape:
         return like.strides
     order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
     strides, step = [0] * like.ndim, like.itemsize

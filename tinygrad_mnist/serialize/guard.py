@@ -45,6 +45,9 @@ class Span:
         return f"<{self.size} bytes>"
 
 
+EMPTY = Span(0, 0)  # of which a file may declare a million
+
+
 class Machine:
     """A reader of one pickle in a seekable file: dict, list, tuple, str, int, float, bool, None.
 
@@ -101,7 +104,9 @@ class Machine:
         self.position += count
 
     def take(self, count: int) -> bytes:
-        self.claim(count)
+        if count > self.size - self.position:
+            self.claim(count)  # fails, and says why
+        self.position += count
         data = self.file.read(count)
         if len(data) != count:
             self.fail("the file shrank while it was read")
@@ -118,10 +123,11 @@ class Machine:
 
     def blob(self, width: int) -> object:
         size = self.number(width)
+        if not size:
+            return EMPTY
         span = Span(self.position, size)
-        if size:  # a file may declare a million empty ones
-            self.claim(size)
-            self.file.seek(self.position)
+        self.claim(size)
+        self.file.seek(self.position)
         return span
 
     def read(self, span: Span) -> bytes:

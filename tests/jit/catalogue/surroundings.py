@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -16,19 +17,21 @@ from tinygrad_mnist import nn, optim
 @contextlib.contextmanager
 def looking(looks, look):
     """Another thread that looks again and again."""
-    over = threading.Event()
+    over, interval = threading.Event(), sys.getswitchinterval()
 
     def work():
         while not over.is_set():
             looks.append(look())
 
     thread = threading.Thread(target=work)
+    sys.setswitchinterval(1e-5)  # else the step waits 5 ms for the other thread, again and again
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
+        sys.setswitchinterval(interval)
 
 
 @case("threads")
