@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import ahead
 from tests.browser import browser as browser
 from tests.sealed import note_hooks, sealed
 from tinygrad_mnist import threads
@@ -83,6 +84,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             for value in vars(module).values()
             if isinstance(value, np.random.Generator)
         ]
+    ahead.start(session)
     gc.collect()
     gc.freeze()
     gc.enable()
