@@ -1,7 +1,9 @@
 """Each benchmark runs, at the smallest size; what it measures is for people to judge."""
 
+import io
 import itertools
 import json
+from contextlib import redirect_stdout
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +30,7 @@ from benchmarks.by_hand import twin
 from benchmarks.by_hand_naive import Naive
 from benchmarks.problem import CONFIGS, make, random_data
 from benchmarks.training import batches, made
+from tests.ahead import ahead
 from tinygrad_mnist.data import load_embedded
 from tinygrad_mnist.data.idx import write_idx
 
@@ -39,6 +42,14 @@ JITTED_B = ["--configs", "B", "--contenders", "jitted", "--rounds", "1"]
 def at_once(monkeypatch):
     """Without a pause before each measurement, for nobody reads the figures."""
     monkeypatch.setattr(measure, "PAUSE", 0)
+
+
+def printed(main, *options):
+    """What a benchmark prints, for a job."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+        patch.setattr(measure, "PAUSE", 0)
+        main([*options])
+    return out.getvalue()
 
 
 def test_steps_compares_losses_and_writes_what_it_measured(tmp_path, capsys):
@@ -106,54 +117,45 @@ def test_ops_and_scaling_print_a_row_for_each_measure(capsys):
     assert "| depth | 10 to 1,000 |" in capsys.readouterr().out
 
 
-def test_imports_are_measured_beside_numpy(capsys, monkeypatch):
+@ahead
+def measured_imports(folder):
     two = {name: imports.IMPORTS[name] for name in ("numpy", "tinygrad_mnist")}
-    monkeypatch.setattr(imports, "IMPORTS", two)
-    imports.main(["--rounds", "1", "--contenders", "tinygrad_mnist"])
-    assert "`import tinygrad_mnist`" in capsys.readouterr().out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imports, "IMPORTS", two)
+        return printed(imports.main, "--rounds", "1", "--contenders", "tinygrad_mnist")
 
 
-def test_memory_is_that_of_a_process_of_its_own(tmp_path):
-    options = [
-        "--configs",
-        "B",
-        "--contenders",
-        "jitted",
-        "--rounds",
-        "1",
-        "--steps",
-        "4",
-        "--rows",
-        "100",
-        "--out",
-    ]
-    memory.main([*options, str(tmp_path)])
-    (peak,) = json.loads((tmp_path / "memory.json").read_text())["results"]["B"]["bytes"]["jitted"]
+def test_imports_are_measured_beside_numpy(measured_imports):
+    assert "`import tinygrad_mnist`" in measured_imports
+
+
+@ahead
+def measured_memory(folder):
+    options = [*JITTED_B, "--steps", "4", "--rows", "100"]
+    printed(memory.main, *options, "--out", str(folder))
+    return json.loads((folder / "memory.json").read_text())["results"]
+
+
+def test_memory_is_that_of_a_process_of_its_own(measured_memory):
+    (peak,) = measured_memory["B"]["bytes"]["jitted"]
     assert 10e6 < peak < 200e6
 
 
-def test_end_to_end_trains_until_the_accuracy_is_reached(tmp_path):
+@ahead
+def trained_end_to_end(folder):
     data = load_embedded()
     for name in ("train", "test"):
         file = "train" if name == "train" else "t10k"
-        write_idx(tmp_path / f"{file}-images-idx3-ubyte", getattr(data, f"{name}_images"))
+        write_idx(folder / f"{file}-images-idx3-ubyte", getattr(data, f"{name}_images"))
         labels = getattr(data, f"{name}_labels").astype("uint8")
-        write_idx(tmp_path / f"{file}-labels-idx1-ubyte", labels)
-    options = [
-        "--configs",
-        "B",
-        "--contenders",
-        "jitted",
-        "--rounds",
-        "1",
-        "--target",
-        "0.5",
-        "--steps",
-        "2000",
-    ]
-    end_to_end.main([*options, "--data", str(tmp_path), "--out", str(tmp_path)])
-    record = json.loads((tmp_path / "end_to_end.json").read_text())
-    runs = record["results"]["B"]["runs"]["jitted"]
+        write_idx(folder / f"{file}-labels-idx1-ubyte", labels)
+    options = [*JITTED_B, "--target", "0.5", "--steps", "2000"]
+    printed(end_to_end.main, *options, "--data", str(folder), "--out", str(folder))
+    return json.loads((folder / "end_to_end.json").read_text())["results"]
+
+
+def test_end_to_end_trains_until_the_accuracy_is_reached(trained_end_to_end):
+    runs = trained_end_to_end["B"]["runs"]["jitted"]
     assert len(runs) == 2  # one of them to warm up
     assert all(0.5 <= run["accuracy"] <= 1 and run["steps"] < 2000 for run in runs)
     assert runs[0]["accuracy"] != runs[1]["accuracy"]
@@ -219,15 +221,26 @@ def test_models_say_whose_losses_differ():
     assert models.alike(contenders) == {"torch eager": "its losses differ: 1.100000, not 1.000500"}
 
 
-def test_a_contender_that_does_not_run_says_why():
+@ahead
+def served_and_not(folder):
     with served.serving(["no such contender", "jitted"], "pinn") as (running, problems):
-        assert list(running) == ["jitted"] and len(running["jitted"].losses) == served.CHECKED
-        assert "no such contender" in problems["no such contender"]
+        return {name: each.losses for name, each in running.items()}, problems
 
 
-def test_steps_are_measured_beside_busy_loops_that_begin_later(capsys):
-    beside.main(["--models", "pinn", "--contenders", "jitted", "--seconds", "0.01"])
-    row = capsys.readouterr().out.splitlines()[-1]
+def test_a_contender_that_does_not_run_says_why(served_and_not):
+    losses, problems = served_and_not
+    assert list(losses) == ["jitted"] and len(losses["jitted"]) == served.CHECKED
+    assert "no such contender" in problems["no such contender"]
+
+
+@ahead
+def measured_beside_loops(folder):
+    options = ["--models", "pinn", "--contenders", "jitted", "--seconds", "0.01"]
+    return printed(beside.main, *options)
+
+
+def test_steps_are_measured_beside_busy_loops_that_begin_later(measured_beside_loops):
+    row = measured_beside_loops.splitlines()[-1]
     assert row.startswith("| pinn, jitted | ") and row.count("(") == 3
 
 

@@ -279,11 +279,13 @@ def test_a_reader_that_has_seen_enough(into_a_closed_pipe: str) -> None:
 
 
 @ahead
-def models_by_the_script(folder: Path) -> str:
-    """What the function prints that pyproject.toml installs as tinygrad-mnist."""
+def models_by_the_script(folder: Path) -> tuple[int, str]:
+    """What the function gives that pyproject.toml installs as tinygrad-mnist."""
     script = "import sys; from tinygrad_mnist.cli import main; sys.exit(main(['models']))"
-    return pythons(script)[0].stdout
+    (ran,) = pythons(script)
+    return ran.returncode, ran.stdout
 
 
-def test_the_script_is_the_same_program(models_by_the_script: str) -> None:
-    assert "mlp-128" in models_by_the_script
+def test_the_script_is_the_same_program(models_by_the_script: tuple[int, str]) -> None:
+    code, out = models_by_the_script
+    assert code == 0 and "mlp-128" in out
