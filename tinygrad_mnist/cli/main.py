@@ -35,8 +35,8 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def parser() -> Parser:
-    """Return the parser of all commands."""
+def parser(names: Sequence[str] = COMMANDS) -> Parser:
+    """Return the parser of these commands."""
     top = Parser(
         prog="tinygrad-mnist",
         description="Train MNIST models on NumPy, and ask them about digits.",
@@ -46,7 +46,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=Parser
     )
-    for name in COMMANDS:
+    for name in names:
         module = importlib.import_module(f"tinygrad_mnist.cli.{name}")
         command = commands.add_parser(
             name,
@@ -86,9 +86,11 @@ def _run(argv: Sequence[str] | None) -> int:
     open_streams()
     try:
         with outlive_reader() as output, ranks.quiet():
-            if not ranks.has_part(list(sys.argv[1:] if argv is None else argv)):
+            given = list(sys.argv[1:] if argv is None else argv)
+            if not ranks.has_part(given):
                 return 0
-            args = parser().parse_args(argv)
+            named = given[:1] if set(given[:1]) & set(COMMANDS) else COMMANDS  # the rest is slow
+            args = parser(named).parse_args(given)
             _check_names(args)
             with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
                 code: int = args.run(args)
