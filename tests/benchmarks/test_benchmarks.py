@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 from contextlib import redirect_stdout
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,7 +54,7 @@ def printed(main, *options):
 
 
 def test_steps_compares_losses_and_writes_what_it_measured(tmp_path, capsys):
-    sizes = ["--configs", "A,A-full,B,E", "--rows", "300", "--rounds", "2"]
+    sizes = ["--configs", "A-full,E", "--rows", "300", "--rounds", "2"]
     steps.main([*sizes, *NUMPY_ALONE, "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "Not timed" not in printed
@@ -74,7 +75,10 @@ def test_steps_puts_runs_into_one_folder_into_one_table(tmp_path, capsys):
 @pytest.mark.parametrize("key", ["A-full", "B", "C", "F", "G"])
 def test_the_fastest_numpy_trains_as_the_naive_one(key):
     X, Y = random_data(130)
-    problem = make(CONFIGS[key], X, Y)
+    config = CONFIGS[key]
+    if not config.sizes:  # a CNN takes its time
+        config = replace(config, batch=16)
+    problem = make(config, X, Y)
     fast, naive, batches = twin(problem), Naive(problem), problem.batches(2)
     np.testing.assert_allclose(fast.run(batches), naive.run(batches), rtol=1e-5)
     # Rounding may turn on one of the CNN's millions of rectifiers; a wrong gradient costs far more.

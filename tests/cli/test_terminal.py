@@ -1,6 +1,7 @@
 """Training on a terminal, as a person sees it: nothing is left over, nothing wraps or flickers."""
 
 import contextlib
+import itertools
 import math
 import os
 import re
@@ -107,8 +108,8 @@ def show(
 @pytest.mark.usefixtures("clock")
 def test_one_line_shows_all_that_one_wants_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(80)
-    seen = [screen.text for screen in show(terminal, monkeypatch)]
-    middle = seen[STEPS + STEPS // 2].splitlines()
+    shown = show(terminal, monkeypatch)
+    middle = next(itertools.islice(shown, STEPS + STEPS // 2, None)).text.splitlines()
     assert len(middle) == 2
     assert middle[0] == (
         "epoch 1/4  loss 0.8268  accuracy 90.00 %  val loss 0.3000  val accuracy 95.00 %"
@@ -119,7 +120,8 @@ def test_one_line_shows_all_that_one_wants_to_know(monkeypatch: pytest.MonkeyPat
     )
     curve = re.search("[▁▂▃▄▅▆▇█]+", middle[1])
     assert curve and list(curve[0]) == sorted(curve[0], reverse=True) and curve[0][0] == "█"
-    end = seen[-1].splitlines()
+    *_, last = shown
+    end = last.text.splitlines()
     assert [line[:9] for line in end] == [f"epoch {k}/4" for k in (1, 2, 3, 4)]
     assert all("val accuracy 95.00 %" in line for line in end)
     terminal.close()
@@ -198,8 +200,8 @@ def test_columns_narrows_and_never_widens(monkeypatch: pytest.MonkeyPatch) -> No
     for columns, expected in (("30", 30), ("200", 60)):
         monkeypatch.setenv("COLUMNS", columns)
         terminal = Terminal(60)
-        texts = [screen.text for screen in show(terminal, monkeypatch)]
-        longest = max(len(line) for text in texts[::9] for line in text.splitlines())
+        some = itertools.islice(show(terminal, monkeypatch), 0, None, 9)
+        longest = max(len(line) for screen in some for line in screen.text.splitlines())
         assert expected - 12 < longest < expected
         terminal.close()
 
