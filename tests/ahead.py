@@ -24,6 +24,8 @@ from typing import Any
 
 import pytest
 
+import tinygrad_mnist as tg
+
 ROOT = Path(__file__).parents[1]
 FEW = 3  # jobs, for which no process is started: it would have to import the tests
 Job = Callable[..., Any]
@@ -121,6 +123,7 @@ def start(session: pytest.Session) -> None:
     if len(names) > FEW and "PYTEST_XDIST_WORKER" not in os.environ and hasattr(os, "killpg"):
         config.stash[SECOND] = second = Second(names, Path(folder.name))
         config.add_cleanup(second.close)
+        tg.set_num_threads(1)  # beside a busy process two would wait for each other
 
 
 def main(base: Path, jobs: list[str]) -> None:

@@ -65,7 +65,7 @@ def screens(shell: str, folder: Path) -> list[str]:
 
     def press(text: str, expected: str) -> str:
         os.write(terminal.ours, b"clear\n")
-        terminal.wait(lambda screen: screen.endswith("$") and "clear" not in screen)
+        terminal.wait(lambda screen: screen == "$")
         os.write(terminal.ours, f"{text}\t\t".encode())
         screen = terminal.wait(lambda screen: expected in screen)
         os.write(terminal.ours, b"\x15")  # Ctrl-U: forget the line
