@@ -1,5 +1,7 @@
 """The content of the pages, and the errors where there is no run to make one of."""
 
+import base64
+import io
 import itertools
 import json
 import os
@@ -22,6 +24,7 @@ from tinygrad_mnist.report import RecordError, Run, read_record, render_comparis
 from tinygrad_mnist.report.charts import Line, line_chart, ticks
 from tinygrad_mnist.report.graph import step_graph
 from tinygrad_mnist.report.page import MARK, command_of
+from tinygrad_mnist.report.png import data_uri
 from tinygrad_mnist.serialize import load, save
 from tinygrad_mnist.train import evaluate
 
@@ -124,10 +127,21 @@ def test_text_of_a_run_never_becomes_a_tag(run_of: Runs) -> None:
     assert "alert(1)" in both and "<script>alert" not in both
 
 
-def test_weights_that_do_not_fit_are_left_out_with_a_notice(embedded: Mnist) -> None:
-    page = render_report(untrained(RECIPES["mlp-532"].replace(hidden=(1200,)), embedded))
+@pytest.mark.parametrize("neurons", [700, 1200])  # with which the digits do not fit, or nothing
+def test_weights_that_do_not_fit_are_left_out_with_a_notice(neurons: int, embedded: Mnist) -> None:
+    page = render_report(untrained(RECIPES["mlp-532"].replace(hidden=(neurons,)), embedded))
     assert len(page.encode()) < 3_000_000
     assert "There is no pad in this report" in page and "There are no curves" in page
+
+
+def test_a_picture_in_a_page_shows_its_pixels() -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    palette = np.random.default_rng(0).integers(0, 255, (60, 3), np.uint8)
+    for colours, mode, expected in ((None, "L", pixels), (palette, "RGB", palette[pixels])):
+        png = base64.b64decode(data_uri(pixels, colours).partition(",")[2])
+        shown = image.open(io.BytesIO(png)).convert(mode)
+        assert np.array_equal(np.asarray(shown), expected)
 
 
 def test_a_value_that_is_not_finite_is_a_gap() -> None:

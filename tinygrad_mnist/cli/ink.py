@@ -342,7 +342,11 @@ def _with_usual_strokes(large: Any) -> Any:
 
 
 def _grown(mask: Mask) -> Mask:
-    """Return the mask of the pixels that touch it, corners included, and of its own."""
+    """Return the mask of the pixels that touch it, corners included, and of its own.
+
+    >>> _grown(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).all()
+    np.True_
+    """
     wide = mask.copy()
     wide[:, 1:] |= mask[:, :-1]
     wide[:, :-1] |= mask[:, 1:]
