@@ -14,9 +14,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -89,7 +89,7 @@ class Second:
         self.finished: set[str] = set()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.ahead", str(base), *jobs],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             start_new_session=True,
         )  # fmt: skip
 
@@ -106,8 +106,8 @@ class Second:
 
     def close(self) -> None:
         """End it, and all that its jobs have started."""
-        with self.process, suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        with self.process:  # closes its standard input
+            pass
 
 
 def start(session: pytest.Session) -> None:
@@ -126,8 +126,21 @@ def start(session: pytest.Session) -> None:
         tg.set_num_threads(1)  # beside a busy process two would wait for each other
 
 
+def end_with_the_tests() -> None:
+    """End the process, and all that jobs have started, once its standard input is closed."""
+    pipe = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # for the jobs
+
+    def wait() -> None:
+        os.read(pipe, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def main(base: Path, jobs: list[str]) -> None:
     """Do jobs, each given as module:name; leave in a file what comes of each."""
+    end_with_the_tests()
     for job in jobs:
         module, _, name = job.partition(":")
         value, error = None, ""

@@ -181,7 +181,7 @@ WITHOUT_HYPOTHESIS = (
 
 @ahead
 def errors_of(folder: Path) -> dict[str, str]:
-    """What programs print as errors, each in a process of its own."""
+    """The errors that programs print, each in a process of its own."""
     programs = (FOUND, FAILING, NOT_ASKED_FOR_YET, WITHOUT_HYPOTHESIS)
     ran = pythons(*programs)
     return {program: each.stderr for program, each in zip(programs, ran, strict=True)}

@@ -48,7 +48,7 @@ def test_numpy_is_the_only_dependency() -> None:
 
 @ahead
 def loaded_by_all(folder: Path) -> list[str]:
-    """What a process loads that imports every folder, by the first part of its name."""
+    """The first parts of all names that a process loads which imports every folder."""
     folders = [path.parent.name for path in sorted((ROOT / "tinygrad_mnist").glob("*/__init__.py"))]
     script = [
         "import sys; before = set(sys.modules)",

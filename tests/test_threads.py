@@ -65,7 +65,7 @@ def test_a_number_of_threads_in_the_environment_counts_as_set(name, monkeypatch)
 
 @ahead
 def without_threadpoolctl(folder):
-    """What a process of its own says, for this one may have loaded it."""
+    """The output of a process of its own, for this one may have loaded it."""
     code = (
         "import sys; sys.modules['threadpoolctl'] = None; import tinygrad_mnist as tg; "
         "tg.set_num_threads(1); print(tg.get_num_threads())"

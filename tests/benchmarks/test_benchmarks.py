@@ -46,7 +46,7 @@ def at_once(monkeypatch):
 
 
 def printed(main, *options):
-    """What a benchmark prints, for a job."""
+    """Return the text that a benchmark prints, for a job."""
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
         patch.setattr(measure, "PAUSE", 0)
         main([*options])

@@ -280,7 +280,7 @@ def test_a_reader_that_has_seen_enough(into_a_closed_pipe: str) -> None:
 
 @ahead
 def models_by_the_script(folder: Path) -> tuple[int, str]:
-    """What the function gives that pyproject.toml installs as tinygrad-mnist."""
+    """Exit code and output of the function that pyproject.toml installs as tinygrad-mnist."""
     script = "import sys; from tinygrad_mnist.cli import main; sys.exit(main(['models']))"
     (ran,) = pythons(script)
     return ran.returncode, ran.stdout

@@ -53,7 +53,7 @@ STARTS = {  # and the way that `tinygrad-mnist completion --help` describes to u
 
 
 def screens(shell: str, folder: Path) -> list[str]:
-    """Type each text into a shell on a terminal, and press the tabulator twice; what is shown."""
+    """Type each text into a shell on a terminal, and press the tabulator twice."""
     command, setup = STARTS[shell]
     script(shell, folder)
     terminal = Terminal(100)
@@ -82,7 +82,7 @@ def screens(shell: str, folder: Path) -> list[str]:
 
 @ahead
 def completed(folder: Path) -> dict[str, list[str]]:
-    """What is on the screen of each of the shells that are installed."""
+    """The screens of each of the shells that are installed."""
     fill(folder)
     return {shell: screens(shell, folder) for shell in STARTS if shutil.which(shell)}
 

@@ -303,7 +303,7 @@ def started(folder: Path, columns: int, *args: str) -> Iterator[tuple[Terminal, 
 
 @dataclass
 class Left:
-    """What a run leaves on its terminal."""
+    """The end of a run, and the terminal that it leaves."""
 
     code: int
     text: str
@@ -313,7 +313,7 @@ class Left:
 
 @ahead
 def left_behind(folder: Path) -> dict[int, Left]:
-    """What runs leave on their terminals that are ended by signals."""
+    """The terminals of runs that are ended by signals."""
     left = {}
     for number in (signal.SIGINT, signal.SIGKILL):
         args = ("train", "deep", *EMBEDDED, "--epochs", "10000", "--out", str(int(number)))
@@ -356,7 +356,7 @@ def test_a_whole_run_on_a_narrow_terminal(on_20_columns: str) -> None:
 
 @ahead
 def quiet(folder: Path) -> list[Ran]:
-    """What a run prints that is to be quiet, and a second one into the same folder."""
+    """A run that is to be quiet, and a second one into the same folder."""
     args = ("train", "neuron", *EMBEDDED, "--epochs", "1", "--out", "run")
     shell = Shell(folder, WITHOUT_PLOTS)
     first = shell(*args, "--quiet")

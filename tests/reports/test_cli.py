@@ -96,7 +96,7 @@ def test_whatever_a_run_has_left_is_kept(left: str, tmp_path: Path, capsys: CapS
 
 @ahead
 def beside(folder: Path) -> list[Ran]:
-    """What commands say beside a run in progress, and two when it has been killed."""
+    """Commands beside a run in progress, and two when it has been killed."""
     shell = Shell(folder, WITHOUT_PLOTS)
     with shell.started(*ENDLESS, "--out", "run") as process:
         process.send_signal(signal.SIGSTOP)
@@ -128,7 +128,7 @@ def test_a_killed_run_leaves_no_lock_behind(beside: list[Ran]) -> None:
 
 @ahead
 def over_an_old_one(folder: Path, finished: Path) -> list[Ran]:
-    """What `evaluate` says of an interrupted run in the folder of another, also of a mixture."""
+    """`evaluate` on an interrupted run in the folder of another, and on a mixture of two."""
     shell = Shell(folder, WITHOUT_PLOTS)
     shutil.copytree(finished, folder / "run")
     assert shell.until(signal.SIGINT, *ENDLESS, "--out", "run", "--overwrite").code == 130
@@ -292,7 +292,7 @@ def test_an_encoding_that_lacks_a_letter(
 
 @ahead
 def with_a_missing_backend(folder: Path) -> tuple[Ran, bool]:
-    """What is said where MPLBACKEND names none that is there, and whether plots are drawn."""
+    """Drawing where MPLBACKEND names no backend that is there, and whether a plot is written."""
     script = (
         "import os; os.environ['MPLBACKEND'] = 'module://matplotlib_inline.backend_inline'\n"
         "from tinygrad_mnist.train import plots; plots.import_matplotlib()\n"
@@ -462,7 +462,7 @@ def test_an_error_in_a_destructor_is_printed_as_always(
 
 @ahead
 def handler(folder: Path) -> str:
-    """What Ctrl-C does in a program that has imported the package."""
+    """The handler of Ctrl-C in a program that has imported the package."""
     (ran,) = pythons("import signal, tinygrad_mnist; print(signal.getsignal(signal.SIGINT))")
     return ran.stdout
 
@@ -604,7 +604,7 @@ def lines_on(terminal: int) -> list[str]:
 
 @ahead
 def narrow(folder: Path, finished: Path) -> dict[int, list[list[str]]]:
-    """What terminals of 80 and of 40 columns show of `models`, `train` and `evaluate`."""
+    """`models`, `train` and `evaluate` on terminals of 80 and of 40 columns."""
     shutil.copytree(finished, folder / "old")
     shown = {}
     for columns in (80, 40):

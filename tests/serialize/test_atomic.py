@@ -66,9 +66,9 @@ def whole_number(path):
 
 @ahead
 def killed_at_random(folder):
-    """The numbers that are on the disk after each kill, those told before, and torn saves."""
+    """The numbers that are on the disk after each kill, those reported before, and torn saves."""
     path = folder / "model.pkl"
-    saved, told, torn = [], [], 0
+    saved, reports, torn = [], [], 0
     with saving_to(path) as saver:
         for _ in range(KILLS):
             process = saver.start()
@@ -78,19 +78,19 @@ def killed_at_random(folder):
             while (number := saver.next_number()) is not None:
                 reported = number
             saved.append(whole_number(path))
-            told.append(reported)
+            reports.append(reported)
             torn += len(list(folder.glob("*.part"))) > 0
             for leftover in folder.glob("*.part"):
                 leftover.unlink()
-    return saved, told, torn
+    return saved, reports, torn
 
 
 def test_a_kill_at_a_random_moment_leaves_a_whole_file(killed_at_random):
-    saved, told, torn = killed_at_random
-    for number, reported in zip(saved, told, strict=True):
+    saved, reports, torn = killed_at_random
+    for number, reported in zip(saved, reports, strict=True):
         assert number in (reported, reported + 1)  # what was told is on the disk, or its successor
-    print(f"\n{KILLS} kills during {told[-1]} saves, {torn} of them in the middle of writing")
-    assert told[-1] > KILLS
+    print(f"\n{KILLS} kills during {reports[-1]} saves, {torn} of them in the middle of writing")
+    assert reports[-1] > KILLS
 
 
 @ahead

@@ -86,11 +86,12 @@ def _run(argv: Sequence[str] | None) -> int:
     open_streams()
     try:
         with outlive_reader() as output, ranks.quiet():
-            given = list(sys.argv[1:] if argv is None else argv)
-            if not ranks.has_part(given):
+            arguments = list(sys.argv[1:] if argv is None else argv)
+            if not ranks.has_part(arguments):
                 return 0
-            named = given[:1] if set(given[:1]) & set(COMMANDS) else COMMANDS  # the rest is slow
-            args = parser(named).parse_args(given)
+            first = arguments[:1]  # the parser of all commands takes longer than many a command
+            names = first if set(first) & set(COMMANDS) else COMMANDS
+            args = parser(names).parse_args(arguments)
             _check_names(args)
             with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
                 code: int = args.run(args)
