@@ -1,5 +1,6 @@
 """Each benchmark runs, at the smallest size; what it measures is for people to judge."""
 
+import gc
 import io
 import itertools
 import json
@@ -83,6 +84,8 @@ def test_the_fastest_numpy_trains_as_the_naive_one(key):
     np.testing.assert_allclose(fast.run(batches), naive.run(batches), rtol=1e-5)
     # Rounding may turn on one of the CNN's millions of rectifiers; a wrong gradient costs far more.
     np.testing.assert_allclose(fast.outputs(X[:30]), naive.outputs(X[:30]), atol=1e-3)
+    del fast
+    gc.collect()  # ends the threads of the CNN
 
 
 def test_steps_says_whose_losses_differ(monkeypatch, capsys):
