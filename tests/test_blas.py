@@ -1,12 +1,12 @@
 """The choice of OpenBLAS's core: made before NumPy is loaded, and undone right after."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.ahead import ahead, pythons
 from tinygrad_mnist import blas
 
 FLAGS = "flags\t\t: fpu avx512f avx512cd avx512bw avx512dq avx512vl"
@@ -33,51 +33,55 @@ def test_only_zen_5_is_misjudged(cpuinfo: str, core: str | None) -> None:
     assert blas.misjudged_core(cpuinfo) == core
 
 
-def in_a_new_process(tmp_path: Path, code: str, **variables: str) -> str:
-    """Return the output of a program that begins without NumPy, on a machine with such a CPU."""
-    (tmp_path / "cpuinfo").write_text(cpu())
-    source = Path(blas.__file__).read_text(encoding="utf-8")
-    source = source.replace('"/proc/cpuinfo"', repr(str(tmp_path / "cpuinfo")))
-    (tmp_path / "chooser.py").write_text(source, encoding="utf-8")
-    env = {k: v for k, v in os.environ.items() if k not in (blas.VARIABLE, blas.OPT_OUT)}
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=env | variables,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    return run.stdout.strip()
-
-
 CHOOSE = "import os, chooser; print(chooser.chosen, 'OPENBLAS_CORETYPE' in os.environ)"
+WATCH = (
+    "import os, sys\n"
+    "class Watch:\n"
+    "    def find_spec(self, name, path=None, target=None):\n"
+    "        if name == 'numpy': print(os.environ.get('OPENBLAS_CORETYPE'))\n"
+    "sys.meta_path.insert(0, Watch())\n"
+    "import chooser"
+)
+REASON = "import tinygrad_mnist; print(tinygrad_mnist.blas.reason)"
 
 
-def test_the_variable_is_restored(tmp_path: Path) -> None:
-    assert in_a_new_process(tmp_path, CHOOSE) == "SkylakeX False"
-
-
-def test_the_variable_is_there_while_numpy_loads(tmp_path: Path) -> None:
-    watch = (
-        "import os, sys\n"
-        "class Watch:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'numpy': print(os.environ.get('OPENBLAS_CORETYPE'))\n"
-        "sys.meta_path.insert(0, Watch())\n"
-        "import chooser"
-    )
-    assert in_a_new_process(tmp_path, watch) == "SkylakeX"
-
-
-def test_a_users_choice_or_a_loaded_numpy_is_left_alone(tmp_path: Path) -> None:
-    assert in_a_new_process(tmp_path, CHOOSE, TINYGRAD_MNIST_BLAS="keep") == "None False"
-    assert in_a_new_process(tmp_path, CHOOSE, OPENBLAS_CORETYPE="Haswell") == "None True"
-    assert in_a_new_process(tmp_path, "import numpy; " + CHOOSE) == "None False"
-
-
-def test_the_package_chooses_before_it_loads_numpy() -> None:
-    code = "import tinygrad_mnist; print(tinygrad_mnist.blas.reason)"
+@ahead
+def printed(folder: Path) -> dict[str, str]:
+    """The output of programs that begin without NumPy, on a machine with such a CPU."""
+    (folder / "cpuinfo").write_text(cpu())
+    source = Path(blas.__file__).read_text(encoding="utf-8")
+    source = source.replace('"/proc/cpuinfo"', repr(str(folder / "cpuinfo")))
+    (folder / "chooser.py").write_text(source, encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if k not in (blas.VARIABLE, blas.OPT_OUT)}
-    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    assert "too late" not in run.stdout and run.returncode == 0, run.stderr
+
+    def output(code: str, **variables: str) -> str:
+        (ran,) = pythons(code, cwd=folder, env=env | variables)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout.strip()
+
+    return {
+        "chosen": output(CHOOSE),
+        "while NumPy loads": output(WATCH),
+        "told to keep it": output(CHOOSE, TINYGRAD_MNIST_BLAS="keep"),
+        "chosen by the user": output(CHOOSE, OPENBLAS_CORETYPE="Haswell"),
+        "after NumPy": output("import numpy; " + CHOOSE),
+        "by the package": output(REASON, PYTHONPATH=os.pathsep.join(sys.path)),
+    }
+
+
+def test_the_variable_is_restored(printed: dict[str, str]) -> None:
+    assert printed["chosen"] == "SkylakeX False"
+
+
+def test_the_variable_is_there_while_numpy_loads(printed: dict[str, str]) -> None:
+    assert printed["while NumPy loads"] == "SkylakeX"
+
+
+def test_a_users_choice_or_a_loaded_numpy_is_left_alone(printed: dict[str, str]) -> None:
+    assert printed["told to keep it"] == "None False"
+    assert printed["chosen by the user"] == "None True"
+    assert printed["after NumPy"] == "None False"
+
+
+def test_the_package_chooses_before_it_loads_numpy(printed: dict[str, str]) -> None:
+    assert "too late" not in printed["by the package"]

@@ -3,12 +3,12 @@
 import copy
 import difflib
 import pickle
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
 import tinygrad_mnist as tg
+from tests.ahead import ahead, pythons
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,13 @@ def test_a_missing_name_costs_no_search_until_the_message_is_read(
     assert error.name == name and type(error) is AttributeError
 
 
-def test_a_traceback_has_one_hint() -> None:
+@ahead
+def traceback_of_a_missing_name(folder: Path) -> str:
+    (ran,) = pythons("import tinygrad_mnist as tg; tg.ones(2).relus")
+    return ran.stderr
+
+
+def test_a_traceback_has_one_hint(traceback_of_a_missing_name: str) -> None:
     """Python itself adds "Did you mean" where it knows the object."""
-    code = "import tinygrad_mnist as tg; tg.ones(2).relus"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    last = ran.stderr.splitlines()[-1]
+    last = traceback_of_a_missing_name.splitlines()[-1]
     assert last == "AttributeError: 'Tensor' object has no attribute 'relus'; did you mean 'relu'?"

@@ -3,15 +3,13 @@
 import ast
 import importlib
 import importlib.util
-import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import tinygrad_mnist as tg
+from tests.ahead import ahead, pythons
 from tinygrad_mnist import (
     autograd,
     distributed,
@@ -48,49 +46,53 @@ OWN = {
 }  # fmt: skip
 
 
-@cache
-def modules_after(code: str) -> set[str]:
-    """Return the modules that a new Python has loaded after the code."""
-    code = f"{code}\nimport sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    return set(done.stdout.split())
-
-
-@pytest.mark.parametrize(
-    "code", ["import tinygrad_mnist", "from tinygrad_mnist import nn, optim, jit"]
+PACKAGE = "import tinygrad_mnist"
+FOLDERS = "from tinygrad_mnist import nn, optim, jit"
+A_LAYER = "from tinygrad_mnist import nn, optim; optim.SGD(nn.Linear(2, 2).parameters(), 0.1)"
+A_PARAMETER = "from tinygrad_mnist import nn; nn.Parameter"
+FUNCTIONS = "from tinygrad_mnist.nn import functional"
+BATCHES = (
+    "import tinygrad_mnist as tg; data = tg.utils.data.TensorDataset(tg.zeros(4, 2));"
+    "list(tg.utils.data.DataLoader(data, batch_size=2))"
 )
-def test_an_import_loads_nothing_that_it_does_not_need(code: str) -> None:
-    loaded = modules_after(code) - modules_after("import numpy")
-    assert "tinygrad_mnist.ops.table" in loaded
-    assert not loaded & HEAVY
-    assert not loaded & {f"tinygrad_mnist.{name}" for name in OWN}
+Loaded = dict[str, set[str]]
 
 
-def test_a_program_loads_the_layers_and_the_optimizer_that_it_uses() -> None:
-    code = "from tinygrad_mnist import nn, optim; optim.SGD(nn.Linear(2, 2).parameters(), 0.1)"
-    loaded = modules_after(code)
-    assert {"tinygrad_mnist.nn.layers.linear", "tinygrad_mnist.optim.sgd"} <= loaded
-    assert not loaded & {"tinygrad_mnist.nn.layers.rnn", "tinygrad_mnist.optim.lbfgs"}
+@ahead
+def loaded(folder: Path) -> Loaded:
+    """The modules that a new Python has loaded, by the code that it has run."""
+    codes = ("import numpy", PACKAGE, FOLDERS, A_LAYER, A_PARAMETER, FUNCTIONS, BATCHES)
+    ran = pythons(*(f"{code}\nimport sys; print(*sys.modules)" for code in codes))
+    return {code: set(each.stdout.split()) for code, each in zip(codes, ran, strict=True)}
 
 
-def test_the_first_name_of_nn_loads_what_nearly_all_models_use() -> None:
-    loaded = modules_after("from tinygrad_mnist import nn; nn.Parameter")
+@pytest.mark.parametrize("code", [PACKAGE, FOLDERS])
+def test_an_import_loads_nothing_that_it_does_not_need(code: str, loaded: Loaded) -> None:
+    ours = loaded[code] - loaded["import numpy"]
+    assert "tinygrad_mnist.ops.table" in ours
+    assert not ours & HEAVY
+    assert not ours & {f"tinygrad_mnist.{name}" for name in OWN}
+
+
+def test_a_program_loads_the_layers_and_the_optimizer_that_it_uses(loaded: Loaded) -> None:
+    assert {"tinygrad_mnist.nn.layers.linear", "tinygrad_mnist.optim.sgd"} <= loaded[A_LAYER]
+    assert not loaded[A_LAYER] & {"tinygrad_mnist.nn.layers.rnn", "tinygrad_mnist.optim.lbfgs"}
+
+
+def test_the_first_name_of_nn_loads_what_nearly_all_models_use(loaded: Loaded) -> None:
     core = ("containers", "functional", "layers.activation", "layers.linear", "loss", "module")
-    assert {"numpy.random", *(f"tinygrad_mnist.nn.{name}" for name in core)} <= loaded
-    assert not loaded & {f"tinygrad_mnist.nn.{name}" for name in ("layers.rnn", "layers.conv")}
-    loaded = modules_after("from tinygrad_mnist.nn import functional")
-    assert "tinygrad_mnist.nn.module" not in loaded
+    names = {"numpy.random", *(f"tinygrad_mnist.nn.{name}" for name in core)}
+    assert names <= loaded[A_PARAMETER]
+    rest = {f"tinygrad_mnist.nn.{name}" for name in ("layers.rnn", "layers.conv")}
+    assert not loaded[A_PARAMETER] & rest
+    assert "tinygrad_mnist.nn.functional" in loaded[FUNCTIONS]
+    assert "tinygrad_mnist.nn.module" not in loaded[FUNCTIONS]
 
 
-def test_batches_of_tensors_load_nothing_that_reads_files() -> None:
-    code = (
-        "import tinygrad_mnist as tg; data = tg.utils.data.TensorDataset(tg.zeros(4, 2));"
-        "list(tg.utils.data.DataLoader(data, batch_size=2))"
-    )
-    loaded = modules_after(code)
-    assert "tinygrad_mnist.utils.data.loader" in loaded
+def test_batches_of_tensors_load_nothing_that_reads_files(loaded: Loaded) -> None:
+    assert "tinygrad_mnist.utils.data.loader" in loaded[BATCHES]
     files = ("data", "data.stored", "utils.data.stored", "distributed.group")
-    assert not loaded & {f"tinygrad_mnist.{name}" for name in files}
+    assert not loaded[BATCHES] & {f"tinygrad_mnist.{name}" for name in files}
 
 
 def test_the_list_names_modules_that_there_are() -> None:
@@ -149,45 +151,58 @@ def test_an_unknown_name_suggests_the_nearest_name(
     assert meant is None or str(error.value).endswith(f"did you mean {meant!r}?")
 
 
-def test_a_module_of_a_folder_is_found_without_an_import_of_its_own() -> None:
-    code = (
-        "import sys, tinygrad_mnist as tg\n"
-        "assert tg.nn.parameter.Parameter is tg.nn.Parameter\n"
-        "assert tg.optim.optimizer.Optimizer is tg.optim.Optimizer\n"
-        "assert not hasattr(tg, '__main__') and 'difflib' not in sys.modules\n"
-        "from tinygrad_mnist.autograd import writes\n"
-        "assert 'difflib' not in sys.modules, 'a hint was looked for that nobody reads'\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+FOUND = (
+    "import sys, tinygrad_mnist as tg\n"
+    "assert tg.nn.parameter.Parameter is tg.nn.Parameter\n"
+    "assert tg.optim.optimizer.Optimizer is tg.optim.Optimizer\n"
+    "assert not hasattr(tg, '__main__') and 'difflib' not in sys.modules\n"
+    "from tinygrad_mnist.autograd import writes\n"
+    "assert 'difflib' not in sys.modules, 'a hint was looked for that nobody reads'\n"
+)
+FAILING = (
+    "import sys; sys.modules['tinygrad_mnist.ops.linear'] = None\n"
+    "from tinygrad_mnist import nn\n"
+    "nn.functional"
+)
+NOT_ASKED_FOR_YET = (
+    "import pickle, pydoc\n"
+    "from tinygrad_mnist.nn import *\n"
+    "from tinygrad_mnist import optim\n"
+    "assert pickle.loads(pickle.dumps(Linear)) is Linear\n"
+    "assert 'class SGD(' in pydoc.plain(pydoc.render_doc(optim))\n"
+    "assert 'Any' not in globals() and GRU and functional.relu\n"
+)
+WITHOUT_HYPOTHESIS = (
+    "import sys; sys.modules['hypothesis'] = None\n"
+    "from tinygrad_mnist import testing\n"
+    "testing.gradcheck, testing.tensors"
+)
 
 
-def test_a_failing_import_inside_a_module_is_not_hidden() -> None:
-    code = (
-        "import sys; sys.modules['tinygrad_mnist.ops.linear'] = None\n"
-        "from tinygrad_mnist import nn\n"
-        "nn.functional"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "ModuleNotFoundError: import of tinygrad_mnist.ops.linear" in run.stderr
+@ahead
+def errors_of(folder: Path) -> dict[str, str]:
+    """The errors that programs print, each in a process of its own."""
+    programs = (FOUND, FAILING, NOT_ASKED_FOR_YET, WITHOUT_HYPOTHESIS)
+    ran = pythons(*programs)
+    return {program: each.stderr for program, each in zip(programs, ran, strict=True)}
 
 
-def test_help_a_star_import_and_pickling_see_names_that_were_not_asked_for_yet() -> None:
-    code = (
-        "import pickle, pydoc\n"
-        "from tinygrad_mnist.nn import *\n"
-        "from tinygrad_mnist import optim\n"
-        "assert pickle.loads(pickle.dumps(Linear)) is Linear\n"
-        "assert 'class SGD(' in pydoc.plain(pydoc.render_doc(optim))\n"
-        "assert 'Any' not in globals() and GRU and functional.relu\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_a_module_of_a_folder_is_found_without_an_import_of_its_own(
+    errors_of: dict[str, str],
+) -> None:
+    assert errors_of[FOUND] == ""
 
 
-def test_strategies_name_their_extra_without_hypothesis() -> None:
-    code = (
-        "import sys; sys.modules['hypothesis'] = None\n"
-        "from tinygrad_mnist import testing\n"
-        "testing.gradcheck, testing.tensors"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "tensors needs hypothesis: pip install 'tinygrad-mnist[test]'" in run.stderr
+def test_a_failing_import_inside_a_module_is_not_hidden(errors_of: dict[str, str]) -> None:
+    assert "ModuleNotFoundError: import of tinygrad_mnist.ops.linear" in errors_of[FAILING]
+
+
+def test_help_a_star_import_and_pickling_see_names_that_were_not_asked_for_yet(
+    errors_of: dict[str, str],
+) -> None:
+    assert errors_of[NOT_ASKED_FOR_YET] == ""
+
+
+def test_strategies_name_their_extra_without_hypothesis(errors_of: dict[str, str]) -> None:
+    said = "tensors needs hypothesis: pip install 'tinygrad-mnist[test]'"
+    assert said in errors_of[WITHOUT_HYPOTHESIS]

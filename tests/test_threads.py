@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
+from tests.ahead import ahead, pythons
 from tinygrad_mnist import cores, threads
 
 
@@ -62,17 +63,21 @@ def test_a_number_of_threads_in_the_environment_counts_as_set(name, monkeypatch)
     assert threads.is_set_by_user()
 
 
-def test_the_blas_is_found_without_threadpoolctl():
-    """In a process of its own: this one may have loaded it."""
-    if "openblas" not in str(np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]):
-        pytest.skip("NumPy was built on another BLAS")
+@ahead
+def without_threadpoolctl(folder):
+    """The output of a process of its own, for this one may have loaded it."""
     code = (
         "import sys; sys.modules['threadpoolctl'] = None; import tinygrad_mnist as tg; "
         "tg.set_num_threads(1); print(tg.get_num_threads())"
     )
-    env = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("1\n", "")
+    (ran,) = pythons(code, env={**os.environ, "OPENBLAS_NUM_THREADS": "2"})
+    return ran.stdout, ran.stderr
+
+
+def test_the_blas_is_found_without_threadpoolctl(without_threadpoolctl):
+    if "openblas" not in str(np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]):
+        pytest.skip("NumPy was built on another BLAS")
+    assert without_threadpoolctl == ("1\n", "")
 
 
 def test_no_fork_comes_between_a_call_of_the_blas_and_its_end():
@@ -101,14 +106,18 @@ print(seen)
 """
 
 
+@ahead
+def numbers_of_threads(folder):
+    (ran,) = pythons(STOPPED, env={**os.environ, "OPENBLAS_NUM_THREADS": "2"})
+    return ran.stdout
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells")
-def test_stopped_threads_of_the_blas_wait_for_the_next_product_that_needs_them():
+def test_stopped_threads_of_the_blas_wait_for_the_next_product_that_needs_them(numbers_of_threads):
     if threads.blas().stop_threads is bool:
         pytest.skip("NumPy was built on another BLAS")
-    env = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
-    ran = subprocess.run([sys.executable, "-c", STOPPED], env=env, capture_output=True, check=True)
     two, three = [(2, 2), (1, 2), (2, 2)], [(3, 3), (1, 3), (3, 3)]
-    assert ran.stdout.decode() == f"{[(2, 2), *two, *three, (3, 2), (1, 2), (3, 2)]}\n"
+    assert numbers_of_threads == f"{[(2, 2), *two, *three, (3, 2), (1, 2), (3, 2)]}\n"
 
 
 def test_a_blas_without_those_numbers_is_told_by_its_own_call():
@@ -153,31 +162,31 @@ print(tg.get_num_threads())
 """
 
 
-def settled_on(**variables: str) -> int:
+@ahead
+def settled_on(folder):
+    """The numbers beside as many busy loops as there are cores: without and with the user's."""
     environment = {k: v for k, v in os.environ.items() if k not in threads.VARIABLES}
-    command = [sys.executable, "-c", SETTLED]
-    ran = subprocess.run(command, env=environment | variables, capture_output=True, check=True)
-    return int(ran.stdout)
-
-
-@pytest.fixture
-def busy_loops():
-    """As many busy loops as there are cores."""
-    command = [sys.executable, "-c", "while True: pass"]
-    loops = [subprocess.Popen(command) for _ in range(cores.available())]
-    yield
-    for loop in loops:
-        loop.kill()
-        loop.wait()
+    loops = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(cores.available())
+    ]
+    try:
+        ran = [
+            pythons(SETTLED, env=environment | variables)[0].stdout
+            for variables in ({}, {"OPENBLAS_NUM_THREADS": "2"})
+        ]
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    return [int(number) for number in ran]
 
 
 @pytest.mark.skipif(not Path(cores.STAT).exists(), reason="only Linux tells")
-@pytest.mark.usefixtures("busy_loops")
-def test_beside_busy_processes_one_thread_is_used_unless_the_user_says_more():
+def test_beside_busy_processes_one_thread_is_used_unless_the_user_says_more(settled_on):
     """Two threads beside a busy loop took 130 times as long: each waits for the other."""
     tg.set_num_threads(2)
-    assert settled_on() == 1
-    assert settled_on(OPENBLAS_NUM_THREADS="2") == tg.get_num_threads()
+    assert settled_on == [1, tg.get_num_threads()]
 
 
 def unsettled(monkeypatch):

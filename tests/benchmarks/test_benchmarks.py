@@ -1,7 +1,11 @@
 """Each benchmark runs, at the smallest size; what it measures is for people to judge."""
 
+import gc
+import io
 import itertools
 import json
+from contextlib import redirect_stdout
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +32,7 @@ from benchmarks.by_hand import twin
 from benchmarks.by_hand_naive import Naive
 from benchmarks.problem import CONFIGS, make, random_data
 from benchmarks.training import batches, made
+from tests.ahead import ahead
 from tinygrad_mnist.data import load_embedded
 from tinygrad_mnist.data.idx import write_idx
 
@@ -41,8 +46,16 @@ def at_once(monkeypatch):
     monkeypatch.setattr(measure, "PAUSE", 0)
 
 
+def printed(main, *options):
+    """Return the text that a benchmark prints, for a job."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+        patch.setattr(measure, "PAUSE", 0)
+        main([*options])
+    return out.getvalue()
+
+
 def test_steps_compares_losses_and_writes_what_it_measured(tmp_path, capsys):
-    sizes = ["--configs", "A,A-full,B,E", "--rows", "300", "--rounds", "2"]
+    sizes = ["--configs", "A-full,E", "--rows", "300", "--rounds", "2"]
     steps.main([*sizes, *NUMPY_ALONE, "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "Not timed" not in printed
@@ -63,11 +76,16 @@ def test_steps_puts_runs_into_one_folder_into_one_table(tmp_path, capsys):
 @pytest.mark.parametrize("key", ["A-full", "B", "C", "F", "G"])
 def test_the_fastest_numpy_trains_as_the_naive_one(key):
     X, Y = random_data(130)
-    problem = make(CONFIGS[key], X, Y)
+    config = CONFIGS[key]
+    if not config.sizes:  # a CNN takes its time
+        config = replace(config, batch=16)
+    problem = make(config, X, Y)
     fast, naive, batches = twin(problem), Naive(problem), problem.batches(2)
     np.testing.assert_allclose(fast.run(batches), naive.run(batches), rtol=1e-5)
     # Rounding may turn on one of the CNN's millions of rectifiers; a wrong gradient costs far more.
     np.testing.assert_allclose(fast.outputs(X[:30]), naive.outputs(X[:30]), atol=1e-3)
+    del fast
+    gc.collect()  # ends the threads of the CNN
 
 
 def test_steps_says_whose_losses_differ(monkeypatch, capsys):
@@ -106,54 +124,45 @@ def test_ops_and_scaling_print_a_row_for_each_measure(capsys):
     assert "| depth | 10 to 1,000 |" in capsys.readouterr().out
 
 
-def test_imports_are_measured_beside_numpy(capsys, monkeypatch):
+@ahead
+def measured_imports(folder):
     two = {name: imports.IMPORTS[name] for name in ("numpy", "tinygrad_mnist")}
-    monkeypatch.setattr(imports, "IMPORTS", two)
-    imports.main(["--rounds", "1", "--contenders", "tinygrad_mnist"])
-    assert "`import tinygrad_mnist`" in capsys.readouterr().out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imports, "IMPORTS", two)
+        return printed(imports.main, "--rounds", "1", "--contenders", "tinygrad_mnist")
 
 
-def test_memory_is_that_of_a_process_of_its_own(tmp_path):
-    options = [
-        "--configs",
-        "B",
-        "--contenders",
-        "jitted",
-        "--rounds",
-        "1",
-        "--steps",
-        "4",
-        "--rows",
-        "100",
-        "--out",
-    ]
-    memory.main([*options, str(tmp_path)])
-    (peak,) = json.loads((tmp_path / "memory.json").read_text())["results"]["B"]["bytes"]["jitted"]
+def test_imports_are_measured_beside_numpy(measured_imports):
+    assert "`import tinygrad_mnist`" in measured_imports
+
+
+@ahead
+def measured_memory(folder):
+    options = [*JITTED_B, "--steps", "4", "--rows", "100"]
+    printed(memory.main, *options, "--out", str(folder))
+    return json.loads((folder / "memory.json").read_text())["results"]
+
+
+def test_memory_is_that_of_a_process_of_its_own(measured_memory):
+    (peak,) = measured_memory["B"]["bytes"]["jitted"]
     assert 10e6 < peak < 200e6
 
 
-def test_end_to_end_trains_until_the_accuracy_is_reached(tmp_path):
+@ahead
+def trained_end_to_end(folder):
     data = load_embedded()
     for name in ("train", "test"):
         file = "train" if name == "train" else "t10k"
-        write_idx(tmp_path / f"{file}-images-idx3-ubyte", getattr(data, f"{name}_images"))
+        write_idx(folder / f"{file}-images-idx3-ubyte", getattr(data, f"{name}_images"))
         labels = getattr(data, f"{name}_labels").astype("uint8")
-        write_idx(tmp_path / f"{file}-labels-idx1-ubyte", labels)
-    options = [
-        "--configs",
-        "B",
-        "--contenders",
-        "jitted",
-        "--rounds",
-        "1",
-        "--target",
-        "0.5",
-        "--steps",
-        "2000",
-    ]
-    end_to_end.main([*options, "--data", str(tmp_path), "--out", str(tmp_path)])
-    record = json.loads((tmp_path / "end_to_end.json").read_text())
-    runs = record["results"]["B"]["runs"]["jitted"]
+        write_idx(folder / f"{file}-labels-idx1-ubyte", labels)
+    options = [*JITTED_B, "--target", "0.5", "--steps", "2000"]
+    printed(end_to_end.main, *options, "--data", str(folder), "--out", str(folder))
+    return json.loads((folder / "end_to_end.json").read_text())["results"]
+
+
+def test_end_to_end_trains_until_the_accuracy_is_reached(trained_end_to_end):
+    runs = trained_end_to_end["B"]["runs"]["jitted"]
     assert len(runs) == 2  # one of them to warm up
     assert all(0.5 <= run["accuracy"] <= 1 and run["steps"] < 2000 for run in runs)
     assert runs[0]["accuracy"] != runs[1]["accuracy"]
@@ -219,15 +228,26 @@ def test_models_say_whose_losses_differ():
     assert models.alike(contenders) == {"torch eager": "its losses differ: 1.100000, not 1.000500"}
 
 
-def test_a_contender_that_does_not_run_says_why():
+@ahead
+def served_and_not(folder):
     with served.serving(["no such contender", "jitted"], "pinn") as (running, problems):
-        assert list(running) == ["jitted"] and len(running["jitted"].losses) == served.CHECKED
-        assert "no such contender" in problems["no such contender"]
+        return {name: each.losses for name, each in running.items()}, problems
 
 
-def test_steps_are_measured_beside_busy_loops_that_begin_later(capsys):
-    beside.main(["--models", "pinn", "--contenders", "jitted", "--seconds", "0.01"])
-    row = capsys.readouterr().out.splitlines()[-1]
+def test_a_contender_that_does_not_run_says_why(served_and_not):
+    losses, problems = served_and_not
+    assert list(losses) == ["jitted"] and len(losses["jitted"]) == served.CHECKED
+    assert "no such contender" in problems["no such contender"]
+
+
+@ahead
+def measured_beside_loops(folder):
+    options = ["--models", "pinn", "--contenders", "jitted", "--seconds", "0.01"]
+    return printed(beside.main, *options)
+
+
+def test_steps_are_measured_beside_busy_loops_that_begin_later(measured_beside_loops):
+    row = measured_beside_loops.splitlines()[-1]
     assert row.startswith("| pinn, jitted | ") and row.count("(") == 3
 
 

@@ -1,12 +1,19 @@
 """The command line as a user runs it: a process of its own, in a folder of its own."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.ahead import ahead
+from tinygrad_mnist.cli import main
 
 ROOT = Path(__file__).parents[2]
 # The command without the libraries whose pictures and reports take seconds
@@ -70,6 +77,35 @@ class Shell:
             for process, output in zip(processes, outputs, strict=True)
         ]
 
+    def inside(self, *args: str) -> Ran:
+        """Run a command in this process, for a job."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(self.folder), redirect_stdout(out), redirect_stderr(err):
+            code = main([*args])
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    @contextlib.contextmanager
+    def started(self, *args: str) -> Iterator["subprocess.Popen[str]"]:
+        """The command, once it has finished an epoch; it is killed in the end."""
+        with subprocess.Popen(
+            self.command(*args), cwd=self.folder, env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            try:
+                assert process.stdout is not None
+                while not process.stdout.readline().startswith("epoch"):
+                    assert process.poll() is None, process.communicate()
+                yield process
+            finally:
+                process.kill()
+
+    def until(self, number: int, *args: str) -> Ran:
+        """The command, ended by a signal after its first epoch; what it has printed since."""
+        with self.started(*args) as process:
+            process.send_signal(number)
+            output = process.communicate(timeout=60)
+        return Ran(process.returncode, *output)
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
@@ -91,12 +127,11 @@ class Trained:
     ran: Ran
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+@ahead
+def trained(folder: Path) -> Trained:
     """mlp-10, trained by the command for two epochs."""
-    shell = Shell(tmp_path_factory.mktemp("trained"))
-    ran = shell(
+    ran = Shell(folder)(
         *("train", "mlp-10", "--data", "embedded", "--epochs", "2"),
         *("--seed", "7", "--batch-size", "50", "--hidden", "12", "--lr", "0.2", "--out", "run"),
     )
-    return Trained(shell.folder / "run", ran)
+    return Trained(folder / "run", ran)

@@ -3,14 +3,14 @@
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_mnist as tg
-from tests.cli.conftest import Shell, Trained
+from tests.ahead import ahead, pythons
+from tests.cli.conftest import Ran, Shell, Trained
 from tinygrad_mnist import __version__
 from tinygrad_mnist.cli import main
 from tinygrad_mnist.data import load_embedded, write_idx
@@ -236,10 +236,15 @@ def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, run) -
         run("models")
 
 
-def test_a_mistake_in_a_process_of_its_own(shell: Shell) -> None:
-    ran = shell("train", "mlp-129")
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "tinygrad-mnist: no recipe 'mlp-129'; did you mean mlp-128?\n"
+@ahead
+def mistaken(folder: Path) -> Ran:
+    """A mistake, in a process of its own."""
+    return Shell(folder)("train", "mlp-129")
+
+
+def test_a_mistake_in_a_process_of_its_own(mistaken: Ran) -> None:
+    assert (mistaken.code, mistaken.out) == (2, "")
+    assert mistaken.err == "tinygrad-mnist: no recipe 'mlp-129'; did you mean mlp-128?\n"
 
 
 @pytest.mark.skipif(os.name == "nt" or not os.geteuid(), reason="needs permissions that bind")
@@ -251,24 +256,36 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, run) -> None:
     assert code == 2 and "locked" in err and err.count("\n") == 1
 
 
-def test_a_reader_that_has_seen_enough(shell: Shell) -> None:
-    """As `tinygrad-mnist models | head -0` does."""
+@ahead
+def into_a_closed_pipe(folder: Path) -> str:
+    """The errors of `tinygrad-mnist models | head -0`."""
+    shell = Shell(folder)
     read, write = os.pipe()
     os.close(read)
     ran = subprocess.run(
         shell.command("models"),
-        cwd=shell.folder,
+        cwd=folder,
         env=shell.environment,
         stdout=write,
         stderr=subprocess.PIPE,
         text=True,
     )
     os.close(write)
-    assert ran.stderr == ""
+    return ran.stderr
 
 
-def test_the_script_is_the_same_program() -> None:
-    """The function that pyproject.toml installs as tinygrad-mnist."""
+def test_a_reader_that_has_seen_enough(into_a_closed_pipe: str) -> None:
+    assert into_a_closed_pipe == ""
+
+
+@ahead
+def models_by_the_script(folder: Path) -> tuple[int, str]:
+    """Exit code and output of the function that pyproject.toml installs as tinygrad-mnist."""
     script = "import sys; from tinygrad_mnist.cli import main; sys.exit(main(['models']))"
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert ran.returncode == 0 and "mlp-128" in ran.stdout
+    (ran,) = pythons(script)
+    return ran.returncode, ran.stdout
+
+
+def test_the_script_is_the_same_program(models_by_the_script: tuple[int, str]) -> None:
+    code, out = models_by_the_script
+    assert code == 0 and "mlp-128" in out

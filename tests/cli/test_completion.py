@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.ahead import ahead
+from tests.cli.conftest import Shell
 from tests.cli.screen import Terminal
 from tinygrad_mnist.cli import main
 from tinygrad_mnist.cli.completion import SHELLS
@@ -30,24 +31,19 @@ TYPED = [
     ("tinygrad-mnist data ver", "verify"),
 ]
 
-Press = Callable[[str, str], str]
 
-
-def script(shell: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    assert main(["completion", shell]) == 0
+def script(shell: str, folder: Path) -> Path:
     path = folder / ".scripts" / "_tinygrad-mnist"
-    path.parent.mkdir()
-    path.write_text(capsys.readouterr().out)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(Shell(folder).inside("completion", shell).out)
     return path
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with a run and a photo, in which no program is called tinygrad-mnist."""
-    (tmp_path / "runs" / "a").mkdir(parents=True)
-    (tmp_path / "runs" / "a" / "model.pkl").touch()
-    (tmp_path / "photo.jpg").touch()
-    return tmp_path
+def fill(folder: Path) -> None:
+    """Make a run and a photo; no program is called tinygrad-mnist."""
+    (folder / "runs" / "a").mkdir(parents=True)
+    (folder / "runs" / "a" / "model.pkl").touch()
+    (folder / "photo.jpg").touch()
 
 
 STARTS = {  # and the way that `tinygrad-mnist completion --help` describes to use the script
@@ -56,15 +52,10 @@ STARTS = {  # and the way that `tinygrad-mnist completion --help` describes to u
 }
 
 
-@pytest.fixture(params=list(STARTS))
-def press(
-    request: pytest.FixtureRequest, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Press]:
-    """Type a text into a shell on a terminal, and press the tabulator twice."""
-    command, setup = STARTS[request.param]
-    if not shutil.which(command[0]):
-        pytest.skip(f"{command[0]} is not installed")
-    script(request.param, folder, capsys)
+def screens(shell: str, folder: Path) -> list[str]:
+    """Type each text into a shell on a terminal, and press the tabulator twice."""
+    command, setup = STARTS[shell]
+    script(shell, folder)
     terminal = Terminal(100)
     process = subprocess.Popen(
         command, cwd=folder, env={"PATH": os.environ["PATH"], "TERM": "xterm", "HOME": str(folder)},
@@ -74,32 +65,45 @@ def press(
 
     def press(text: str, expected: str) -> str:
         os.write(terminal.ours, b"clear\n")
-        terminal.wait(lambda screen: screen.endswith("$") and "clear" not in screen)
+        terminal.wait(lambda screen: screen == "$")
         os.write(terminal.ours, f"{text}\t\t".encode())
         screen = terminal.wait(lambda screen: expected in screen)
         os.write(terminal.ours, b"\x15")  # Ctrl-U: forget the line
         return screen
 
-    os.write(terminal.ours, f"PS1='$ '; {setup}\n".encode())
-    yield press
-    process.kill()
-    process.wait()
-    terminal.close()
+    with process:
+        try:
+            os.write(terminal.ours, f"PS1='$ '; {setup}\n".encode())
+            return [press(text, expected) for text, expected in TYPED]
+        finally:
+            process.kill()
+            terminal.close()
 
 
-def test_the_tabulator_completes(press: Press) -> None:
-    for text, expected in TYPED:
-        assert expected in press(text, expected)
+@ahead
+def completed(folder: Path) -> dict[str, list[str]]:
+    """The screens of each of the shells that are installed."""
+    fill(folder)
+    return {shell: screens(shell, folder) for shell in STARTS if shutil.which(shell)}
+
+
+@pytest.mark.parametrize("shell", STARTS)
+def test_the_tabulator_completes(shell: str, completed: dict[str, list[str]]) -> None:
+    if shell not in completed:
+        pytest.skip(f"{shell} is not installed")
+    for (_, expected), screen in zip(TYPED, completed[shell], strict=True):
+        assert expected in screen
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
-def test_fish_completes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = script("fish", folder, capsys)
+def test_fish_completes(tmp_path: Path) -> None:
+    fill(tmp_path)
+    path = script("fish", tmp_path)
     asked = "\n".join(f"echo '>' {i}; complete -C '{text}'" for i, (text, _) in enumerate(TYPED))
     ran = subprocess.run(
         ["fish", "--no-config", "-c", f"source {path}\n{asked}"],
-        cwd=folder, capture_output=True, text=True, check=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "TERM": "dumb"},
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb"},
     )  # fmt: skip
     offers = ran.stdout.split("> ")[1:]
     for (text, expected), offer in zip(TYPED, offers, strict=True):
@@ -108,10 +112,8 @@ def test_fish_completes(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_command_and_recipe_is_in_the_script(
-    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = script(shell, tmp_path, capsys).read_text()
+def test_every_command_and_recipe_is_in_the_script(shell: str, tmp_path: Path) -> None:
+    text = script(shell, tmp_path).read_text()
     assert all(name in text for name in (*COMMANDS, "mlp-532-minibatch"))
     assert "python" not in text.replace("python -m", "").lower(), "a completion starts no Python"
 

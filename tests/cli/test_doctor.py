@@ -28,6 +28,7 @@ def doctor(
 ) -> Callable[..., str]:
     """The command in this process, with measurements so short that nobody would trust them."""
     monkeypatch.setattr("tinygrad_mnist.cli.doctor.best.__defaults__", (0.001,))
+    monkeypatch.setattr("tinygrad_mnist.train.threads.SECONDS", 0.001)
 
     def run(*flags: str) -> str:
         assert main(["doctor", *flags]) == 0

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.conftest import Shell, Trained
+from tests.ahead import ahead
+from tests.cli.conftest import Ran, Shell, Trained
 from tinygrad_mnist.cli import main
 from tinygrad_mnist.data import load_embedded
 from tinygrad_mnist.models import RECIPES
@@ -74,9 +75,14 @@ def test_onnx_says_the_same_of_every_test_image(folder: Path, run) -> None:
     assert float(about["test_accuracy"]) == load(folder / "model.pkl")["results"]["accuracy"]
 
 
-def test_a_process_of_its_own_warns_of_nothing(folder: Path, shell: Shell) -> None:
-    ran = shell("export", str(folder), "--to", "npz")
-    assert (ran.code, ran.err) == (0, "")
+@ahead
+def exported(folder: Path, trained: Trained) -> Ran:
+    """An export in a process of its own."""
+    return Shell(folder)("export", str(trained.folder), "--to", "npz", "--out", "model.npz")
+
+
+def test_a_process_of_its_own_warns_of_nothing(exported: Ran) -> None:
+    assert (exported.code, exported.err) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.cli.conftest import Shell
+from tests.ahead import ahead
+from tests.cli.conftest import Ran, Shell
 from tinygrad_mnist.cli import main
 from tinygrad_mnist.data import load_embedded
 from tinygrad_mnist.train import load_model
@@ -16,17 +16,20 @@ from tinygrad_mnist.train import load_model
 SMALL = ("mlp-10", "--data", "digits", "--epochs", "1")
 
 
-@pytest.fixture
-def digits(shell: Shell) -> Path:
-    """800 digits in two shards, and 100 to test."""
-    data, folder = load_embedded(), shell.folder / "digits"
+def write_digits(folder: Path) -> None:
+    """Write 800 digits in two shards, and 100 to test."""
+    data = load_embedded()
     folder.mkdir()
     for number in (0, 1):
         np.save(folder / f"train-images-{number}.npy", data.train_images[number::10][:400])
         np.save(folder / f"train-labels-{number}.npy", data.train_labels[number::10][:400])
     np.save(folder / "test-images.npy", data.test_images[::10])
     np.save(folder / "test-labels.npy", data.test_labels[::10])
-    return folder
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> None:
+    write_digits(tmp_path / "digits")
 
 
 def weights(path: Path) -> list[bytes]:
@@ -34,7 +37,7 @@ def weights(path: Path) -> list[bytes]:
 
 
 def test_a_streamed_run_is_the_run(
-    digits: Path, plain_here: Path, capsys: pytest.CaptureFixture[str]
+    digits: None, plain_here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, flags in (("memory", ()), ("stream", ("--stream",))):
         assert main(["train", *SMALL, *flags, "--out", name]) == 0
@@ -46,23 +49,23 @@ def test_a_streamed_run_is_the_run(
     assert main(["evaluate", "stream", "--data", "digits"]) == 0
 
 
-def test_a_stopped_stream_of_windows_goes_on(shell: Shell, digits: Path, plain_here: Path) -> None:
+@ahead
+def stopped_stream(folder: Path) -> tuple[list[Ran], Path]:
+    """A stopped run that draws from windows, its continuation with others, and its checkpoint."""
+    write_digits(folder / "digits")
+    shell = Shell(folder)
     run = ("train", *SMALL, "--epochs", "400", "--window", "100")
-    process = subprocess.Popen(
-        shell.command(*run, "--out", "run"),
-        cwd=shell.folder,
-        env=shell.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    lines = iter(process.stdout.readline, "")
-    assert any(line.startswith("epoch   2/400") for line in lines)
-    process.send_signal(signal.SIGTERM)
-    assert "stopped in epoch" in process.communicate(timeout=60)[0] and process.returncode == 143
-    stopped = load_model(shell.folder / "run" / "checkpoint.pkl")
-    assert stopped.training is not None and stopped.training["window"] == 100
-    assert main(["train", "--resume", "run", "--window", "50"]) == 2
+    stopped = shell.until(signal.SIGTERM, *run, "--out", "run")
+    again = shell.inside("train", "--resume", "run", "--window", "50")
+    return [stopped, again], folder / "run" / "checkpoint.pkl"
+
+
+def test_a_stopped_stream_of_windows_goes_on(stopped_stream: tuple[list[Ran], Path]) -> None:
+    (stopped, again), checkpoint = stopped_stream
+    assert "stopped in epoch" in stopped.out and stopped.code == 143
+    training = load_model(checkpoint).training
+    assert training is not None and training["window"] == 100
+    assert again.code == 2
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,7 @@ def test_a_stopped_stream_of_windows_goes_on(shell: Shell, digits: Path, plain_h
     ],
 )
 def test_one_line_for_what_cannot_be_streamed(
-    digits: Path,
+    digits: None,
     plain_here: Path,
     flags: tuple[str, ...],
     says: str,

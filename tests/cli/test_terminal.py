@@ -1,5 +1,7 @@
 """Training on a terminal, as a person sees it: nothing is left over, nothing wraps or flickers."""
 
+import contextlib
+import itertools
 import math
 import os
 import re
@@ -7,22 +9,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import WITHOUT_PLOTS, Shell
+from tests.ahead import ahead
+from tests.cli.conftest import WITHOUT_PLOTS, Ran, Shell
 from tests.cli.screen import Terminal
 from tinygrad_mnist.cli import live, main, progress
 from tinygrad_mnist.models import RECIPES
 
 EMBEDDED = ("--data", "embedded")
 EPOCHS, STEPS = 4, 30
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path, WITHOUT_PLOTS)
 
 
 class FakeTrainer:
@@ -109,8 +108,8 @@ def show(
 @pytest.mark.usefixtures("clock")
 def test_one_line_shows_all_that_one_wants_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(80)
-    seen = [screen.text for screen in show(terminal, monkeypatch)]
-    middle = seen[STEPS + STEPS // 2].splitlines()
+    shown = show(terminal, monkeypatch)
+    middle = next(itertools.islice(shown, STEPS + STEPS // 2, None)).text.splitlines()
     assert len(middle) == 2
     assert middle[0] == (
         "epoch 1/4  loss 0.8268  accuracy 90.00 %  val loss 0.3000  val accuracy 95.00 %"
@@ -121,7 +120,8 @@ def test_one_line_shows_all_that_one_wants_to_know(monkeypatch: pytest.MonkeyPat
     )
     curve = re.search("[▁▂▃▄▅▆▇█]+", middle[1])
     assert curve and list(curve[0]) == sorted(curve[0], reverse=True) and curve[0][0] == "█"
-    end = seen[-1].splitlines()
+    *_, last = shown
+    end = last.text.splitlines()
     assert [line[:9] for line in end] == [f"epoch {k}/4" for k in (1, 2, 3, 4)]
     assert all("val accuracy 95.00 %" in line for line in end)
     terminal.close()
@@ -200,8 +200,8 @@ def test_columns_narrows_and_never_widens(monkeypatch: pytest.MonkeyPatch) -> No
     for columns, expected in (("30", 30), ("200", 60)):
         monkeypatch.setenv("COLUMNS", columns)
         terminal = Terminal(60)
-        texts = [screen.text for screen in show(terminal, monkeypatch)]
-        longest = max(len(line) for text in texts[::9] for line in text.splitlines())
+        some = itertools.islice(show(terminal, monkeypatch), 0, None, 9)
+        longest = max(len(line) for screen in some for line in screen.text.splitlines())
         assert expected - 12 < longest < expected
         terminal.close()
 
@@ -284,51 +284,89 @@ def test_an_error_erases_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal.close()
 
 
-def start(shell: Shell, terminal: Terminal, *args: str) -> "subprocess.Popen[bytes]":
+@contextlib.contextmanager
+def started(folder: Path, columns: int, *args: str) -> Iterator[tuple[Terminal, subprocess.Popen]]:
+    """A terminal on which a command runs; both are gone in the end."""
+    shell, terminal = Shell(folder, WITHOUT_PLOTS), Terminal(columns)
     environment = shell.environment | {"TERM": "xterm-256color"}
     environment.pop("COLUMNS")
-    return subprocess.Popen(
-        shell.command(*args),
-        cwd=shell.folder, env=environment, start_new_session=True,
+    with subprocess.Popen(
+        shell.command(*args), cwd=folder, env=environment, start_new_session=True,
         stdin=terminal.theirs, stdout=terminal.theirs, stderr=terminal.theirs,
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        try:
+            yield terminal, process
+        finally:
+            process.kill()
+            terminal.close()
+
+
+@dataclass
+class Left:
+    """The end of a run, and the terminal that it leaves."""
+
+    code: int
+    text: str
+    column: int
+    hidden: bool
+
+
+@ahead
+def left_behind(folder: Path) -> dict[int, Left]:
+    """The terminals of runs that are ended by signals."""
+    left = {}
+    for number in (signal.SIGINT, signal.SIGKILL):
+        args = ("train", "deep", *EMBEDDED, "--epochs", "10000", "--out", str(int(number)))
+        with started(folder, 80, *args) as (terminal, process):
+            terminal.wait(lambda text: "left" in text and "epoch     2/" in text)
+            process.send_signal(number)
+            code = process.wait(60)
+            terminal.update()
+            cursor = terminal.screen.cursor
+            left[int(number)] = Left(code, terminal.text, cursor.x, cursor.hidden)
+    return left
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_run_leaves_a_usable_terminal(shell: Shell, number: signal.Signals) -> None:
-    terminal = Terminal(80)
-    args = ("train", "deep", *EMBEDDED, "--epochs", "10000", "--out", "run")
-    process = start(shell, terminal, *args)
-    terminal.wait(lambda text: "left" in text and "epoch     2/" in text)
-    process.send_signal(number)
-    process.wait(60)
-    terminal.update()
-    assert not terminal.screen.cursor.hidden and terminal.screen.cursor.x == 0
+def test_a_stopped_run_leaves_a_usable_terminal(
+    left_behind: dict[int, Left], number: signal.Signals
+) -> None:
+    left = left_behind[number]
+    assert not left.hidden and left.column == 0
     if number != signal.SIGKILL:
-        assert process.returncode == 128 + number
-        assert terminal.text.splitlines()[-1] == "continue with: tinygrad-mnist train --resume run"
-        assert " left" not in terminal.text
-    terminal.close()
+        assert left.code == 128 + number
+        again = f"continue with: tinygrad-mnist train --resume {int(number)}"
+        assert left.text.splitlines()[-1] == again and " left" not in left.text
 
 
-def test_a_whole_run_on_a_narrow_terminal(shell: Shell) -> None:
-    terminal = Terminal(20)
-    process = start(shell, terminal, "train", "neuron", *EMBEDDED, "--epochs", "2", "--out", "run")
-    terminal.wait(lambda text: "next" in text)
-    assert process.wait(60) == 0
-    lines = terminal.text.splitlines()
-    assert [line for line in lines if line.startswith(("1/2", "2/2"))]
-    assert "accuracy" in terminal.text
-    terminal.close()
+@ahead
+def on_20_columns(folder: Path) -> str:
+    """All that a run shows on a terminal of 20 columns."""
+    args = ("train", "neuron", *EMBEDDED, "--epochs", "2", "--out", "run")
+    with started(folder, 20, *args) as (terminal, process):
+        terminal.wait(lambda text: "next" in text)
+        assert process.wait(60) == 0
+        return terminal.text
 
 
-def test_quiet_prints_nothing_but_errors(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ("train", "neuron", *EMBEDDED, "--epochs", "1", "--out", "run", "--quiet")
-    ran = shell(*args)
-    assert (ran.code, ran.out, ran.err) == (0, "", "")
-    assert (shell.folder / "run" / "model.pkl").exists()
-    assert main([*args[:-2], str(shell.folder / "run"), "-q"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+def test_a_whole_run_on_a_narrow_terminal(on_20_columns: str) -> None:
+    assert [line for line in on_20_columns.splitlines() if line.startswith(("1/2", "2/2"))]
+    assert "accuracy" in on_20_columns
+
+
+@ahead
+def quiet(folder: Path) -> list[Ran]:
+    """A run that is to be quiet, and a second one into the same folder."""
+    args = ("train", "neuron", *EMBEDDED, "--epochs", "1", "--out", "run")
+    shell = Shell(folder, WITHOUT_PLOTS)
+    first = shell(*args, "--quiet")
+    assert (folder / "run" / "model.pkl").exists()
+    return [first, shell.inside(*args, "-q")]
+
+
+def test_quiet_prints_nothing_but_errors(quiet: list[Ran]) -> None:
+    assert quiet[0] == Ran(0, "", "")
+    assert quiet[1].code == 2 and quiet[1].err.count("\n") == 1
 
 
 def test_a_quiet_run_that_is_stopped_says_how_to_go_on(

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.conftest import WITHOUT_PLOTS, Shell, Trained
+from tests.ahead import ahead
+from tests.cli.conftest import WITHOUT_PLOTS, Ran, Shell, Trained
 from tinygrad_mnist.cli import main
 from tinygrad_mnist.cli.stop import Stop
 from tinygrad_mnist.serialize import load
@@ -99,35 +99,23 @@ def test_without_out_no_run_overwrites_another(
 ENDLESS = ("train", *SMALL, "--epochs", "100000", "--out", "run")
 
 
-def start(shell: Shell, *args: str) -> "subprocess.Popen[str]":
-    """The command, once it has finished an epoch."""
-    process = subprocess.Popen(
-        shell.command(*args),
-        cwd=shell.folder,
-        env=shell.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    while not process.stdout.readline().startswith("epoch"):
-        assert process.poll() is None, process.communicate()
-    return process
+@ahead
+def stopped(folder: Path) -> list[Ran]:
+    """A run that is stopped by Ctrl-C, and what is then said of its checkpoint."""
+    shell = Shell(folder)
+    return [
+        shell.until(signal.SIGINT, *ENDLESS),
+        shell.inside("evaluate", "run/checkpoint.pkl", *EMBEDDED),
+    ]
 
 
-def test_a_stopped_run_leaves_a_checkpoint_and_says_where(
-    shell: Shell, capsys: pytest.CaptureFixture[str]
-) -> None:
-    process = start(shell, *ENDLESS)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "")
-    assert "all of it is in run/checkpoint.pkl" in out
-    assert out.splitlines()[-1] == "continue with: tinygrad-mnist train --resume run"
-
-    assert main(["evaluate", str(shell.folder / "run" / "checkpoint.pkl"), *EMBEDDED]) == 0
-    evaluated = capsys.readouterr().out
-    assert "accuracy " in evaluated and "an interrupted run, after" in evaluated
+def test_a_stopped_run_leaves_a_checkpoint_and_says_where(stopped: list[Ran]) -> None:
+    run, evaluated = stopped
+    assert (run.code, run.err) == (130, "")
+    assert "all of it is in run/checkpoint.pkl" in run.out
+    assert run.out.splitlines()[-1] == "continue with: tinygrad-mnist train --resume run"
+    assert evaluated.code == 0
+    assert "accuracy " in evaluated.out and "an interrupted run, after" in evaluated.out
 
 
 @needs_no_plots
@@ -204,18 +192,22 @@ def test_ctrl_c_in_the_last_step_of_an_ensemble_stops_it(
     assert "stopped after the last step; each member" in capsys.readouterr().out
 
 
-def test_a_run_killed_again_and_again_ends_in_the_same_bytes(shell: Shell) -> None:
-    """SIGKILL, while it saves after every step."""
-    shell.script = f"from tinygrad_mnist.cli import train; train.SAVE_SECONDS = 0; {WITHOUT_PLOTS}"
+@ahead
+def killed(folder: Path) -> tuple[bytes, bytes]:
+    """The models of a run and of one that is killed twice, while it saves after every step."""
+    save_always = "from tinygrad_mnist.cli import train; train.SAVE_SECONDS = 0"
+    shell = Shell(folder, f"{save_always}; {WITHOUT_PLOTS}")
     args = ["train", *SMALL, "--epochs", "3", "--out"]
     for command in ([*args, "killed"], ["train", "--resume", "killed"]):
-        process = start(shell, *command)
-        process.kill()
-        process.communicate()
+        shell.until(signal.SIGKILL, *command)
     ran = shell.all((*args, "whole"), ("train", "--resume", "killed"))
     assert [each.code for each in ran] == [0, 0]
-    whole, killed = ((shell.folder / out / "model.pkl").read_bytes() for out in ("whole", "killed"))
-    assert whole == killed
+    whole, killed = ((folder / out / "model.pkl").read_bytes() for out in ("whole", "killed"))
+    return whole, killed
+
+
+def test_a_run_killed_again_and_again_ends_in_the_same_bytes(killed: tuple[bytes, bytes]) -> None:
+    assert killed[0] == killed[1]
 
 
 @needs_no_plots

@@ -1,5 +1,7 @@
 """The content of the pages, and the errors where there is no run to make one of."""
 
+import base64
+import io
 import itertools
 import json
 import os
@@ -22,6 +24,7 @@ from tinygrad_mnist.report import RecordError, Run, read_record, render_comparis
 from tinygrad_mnist.report.charts import Line, line_chart, ticks
 from tinygrad_mnist.report.graph import step_graph
 from tinygrad_mnist.report.page import MARK, command_of
+from tinygrad_mnist.report.png import data_uri
 from tinygrad_mnist.serialize import load, save
 from tinygrad_mnist.train import evaluate
 
@@ -31,22 +34,22 @@ Runs = Callable[[str], Run]
 
 @pytest.fixture(scope="module")
 def page(run_of: Runs) -> str:
-    return render_report(run_of("deep"))
+    return render_report(run_of("mlp-128"))
 
 
 def test_a_page_shows_the_facts_of_the_run(page: str, run_of: Runs) -> None:
-    run = run_of("deep")
+    run = run_of("mlp-128")
     assert MARK in page[:1000]
     assert run.record is not None
     for text in (
         f"{run.evaluation.accuracy * 100:.2f} %",
-        "784-256-128-64-10",
+        "784-128-10",
         run.record["environment"]["numpy"],
         run.record["environment"]["blas"]["version"],
         "embedded subset",
         "3,667 images",
-        "242,762",
-        "tinygrad-mnist train deep --epochs 6 --seed 0 --data embedded",
+        "101,770",
+        "tinygrad-mnist train mlp-128 --epochs 1 --seed 0 --data embedded",
     ):
         assert text in page, text
 
@@ -61,14 +64,14 @@ def test_every_mistake_is_in_a_cell(page: str, run_of: Runs) -> None:
     data = re.search(r'id="digits-data">(.*?)</script>', page, re.DOTALL)
     assert data is not None
     shown = json.loads(data[1])
-    confusion = run_of("deep").evaluation.confusion
+    confusion = run_of("mlp-128").evaluation.confusion
     for cell, positions in shown["cells"].items():
         truth, answer = map(int, cell.split(","))
         assert len(positions) == min(24, confusion[truth, answer])
         for position in positions:
             number, *classes, _ = shown["tiles"][position]
             assert classes == [str(truth), str(answer)]
-            assert run_of("deep").evaluation.labels[number] == truth
+            assert run_of("mlp-128").evaluation.labels[number] == truth
     assert len(shown["cells"]) == np.count_nonzero(confusion)
 
 
@@ -97,8 +100,8 @@ def test_the_graph_names_layers_and_shapes(embedded: Mnist) -> None:
     assert drawn["ops"] == len(texts("op"))
 
 
-def test_nothing_of_the_run_is_changed(run_of: Runs) -> None:
-    run = run_of("deep")
+def test_nothing_of_the_run_is_changed(embedded: Mnist) -> None:
+    run = untrained(RECIPES["deep"], embedded)  # dropout draws random numbers in training
     run.model.train()
     run.model.zero_grad()
     before, weights = get_rng_state(), run.model.state_dict()
@@ -124,10 +127,21 @@ def test_text_of_a_run_never_becomes_a_tag(run_of: Runs) -> None:
     assert "alert(1)" in both and "<script>alert" not in both
 
 
-def test_weights_that_do_not_fit_are_left_out_with_a_notice(embedded: Mnist) -> None:
-    page = render_report(untrained(RECIPES["mlp-532"].replace(hidden=(1200,)), embedded))
+@pytest.mark.parametrize("neurons", [700, 1200])  # with which the digits do not fit, or nothing
+def test_weights_that_do_not_fit_are_left_out_with_a_notice(neurons: int, embedded: Mnist) -> None:
+    page = render_report(untrained(RECIPES["mlp-532"].replace(hidden=(neurons,)), embedded))
     assert len(page.encode()) < 3_000_000
     assert "There is no pad in this report" in page and "There are no curves" in page
+
+
+def test_a_picture_in_a_page_shows_its_pixels() -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    palette = np.random.default_rng(0).integers(0, 255, (60, 3), np.uint8)
+    for colours, mode, expected in ((None, "L", pixels), (palette, "RGB", palette[pixels])):
+        png = base64.b64decode(data_uri(pixels, colours).partition(",")[2])
+        shown = image.open(io.BytesIO(png)).convert(mode)
+        assert np.array_equal(np.asarray(shown), expected)
 
 
 def test_a_value_that_is_not_finite_is_a_gap() -> None:
@@ -149,7 +163,7 @@ def test_ticks_are_few_and_inside(low: float, high: float) -> None:
 def test_the_command_of_a_run_that_was_changed(run_of: Runs) -> None:
     recipe = RECIPES["mlp-10"].replace(hidden=(20, 12), lr=0.2, batch_size=None, seed=3)
     expected = "tinygrad-mnist train mlp-10 --batch-size full --lr 0.2 --hidden 20,12 --seed 3"
-    assert command_of(replace(run_of("deep"), recipe=recipe)).startswith(expected)
+    assert command_of(replace(run_of("mlp-128"), recipe=recipe)).startswith(expected)
 
 
 # The commands

@@ -15,11 +15,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ROOT, WITHOUT_PLOTS, Shell
+from tests.ahead import ahead, pythons
+from tests.cli.conftest import WITHOUT_PLOTS, Ran, Shell
 from tinygrad_mnist.cli import main
 from tinygrad_mnist.cli.draw import image_lines
 from tinygrad_mnist.cli.progress import epoch_line
@@ -35,11 +37,6 @@ CapSys = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path, WITHOUT_PLOTS)
-
-
-@pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the shell, as the working folder of this process."""
     monkeypatch.chdir(tmp_path)
@@ -52,49 +49,26 @@ def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinygrad_mnist.train.plots.can_plot", lambda: False)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@ahead
+def finished(folder: Path) -> Path:
     """The folder of a run that is complete."""
-    folder = tmp_path_factory.mktemp("finished")
     assert Shell(folder, WITHOUT_PLOTS)(*SHORT, "--out", "run").code == 0
     return folder / "run"
-
-
-def start(shell: Shell, *args: str, **options: object) -> "subprocess.Popen[str]":
-    """The command, once it has finished an epoch."""
-    process = subprocess.Popen(
-        shell.command(*args),
-        cwd=shell.folder,
-        env=shell.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,  # type: ignore[call-overload]
-    )
-    assert process.stdout is not None
-    while not process.stdout.readline().startswith("epoch"):
-        assert process.poll() is None, process.communicate()
-    return process
-
-
-@pytest.fixture
-def running(shell: Shell) -> Iterator["subprocess.Popen[str]"]:
-    """A training in the folder `run`, held in an epoch, and killed in the end."""
-    process = start(shell, *ENDLESS, "--out", "run")
-    process.send_signal(signal.SIGSTOP)
-    yield process
-    process.kill()
-    process.communicate()
 
 
 # Runs are lost
 
 
-def test_two_runs_started_together_have_a_folder_each(shell: Shell) -> None:
-    runs = shell.all(*((*SHORT, "--seed", str(seed)) for seed in range(3)))
-    assert [ran.code for ran in runs] == [0] * 3
-    models = sorted((shell.folder / "runs").glob("*/model.pkl"))
-    assert {load(model)["recipe"]["seed"] for model in models} == {0, 1, 2}
+@ahead
+def together(folder: Path) -> tuple[list[int], set[int]]:
+    """The exit codes of three runs that begin together, and the seeds of the models they leave."""
+    runs = Shell(folder, WITHOUT_PLOTS).all(*((*SHORT, "--seed", str(seed)) for seed in range(3)))
+    models = (folder / "runs").glob("*/model.pkl")
+    return [ran.code for ran in runs], {load(model)["recipe"]["seed"] for model in models}
+
+
+def test_two_runs_started_together_have_a_folder_each(together: tuple[list[int], set[int]]) -> None:
+    assert together == ([0] * 3, {0, 1, 2})
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -120,79 +94,106 @@ def test_whatever_a_run_has_left_is_kept(left: str, tmp_path: Path, capsys: CapS
     assert {p.name for p in tmp_path.iterdir()} == {left, "notes.txt"}
 
 
-@pytest.mark.usefixtures("here")
-def test_a_run_in_progress_is_nobody_elses(
-    running: "subprocess.Popen[str]", capsys: CapSys
-) -> None:
-    for args in (["--resume", "run"], ["neuron", "--out", "run", *EMBEDDED, "--overwrite"]):
-        assert main(["train", *args]) == 2
-        assert "another process is training there at present" in capsys.readouterr().err
-    assert main(["evaluate", "run", *EMBEDDED]) == 0
-    out = capsys.readouterr().out
-    assert "run/checkpoint.pkl: deep" in out and "a checkpoint of a run in progress, after" in out
-    assert running.poll() is None
+@ahead
+def beside(folder: Path) -> list[Ran]:
+    """Commands beside a run in progress, and two when it has been killed."""
+    shell = Shell(folder, WITHOUT_PLOTS)
+    with shell.started(*ENDLESS, "--out", "run") as process:
+        process.send_signal(signal.SIGSTOP)
+        ran = [
+            shell.inside("train", "--resume", "run"),
+            shell.inside("train", "neuron", "--out", "run", *EMBEDDED, "--overwrite"),
+            shell.inside("evaluate", "run", *EMBEDDED),
+        ]
+        assert process.poll() is None
+    ran.append(shell.inside("evaluate", "run", *EMBEDDED))
+    ran.append(shell.until(signal.SIGTERM, "train", "--resume", "run"))
+    assert sorted(path.name for path in (folder / "run").iterdir()) == ["checkpoint.pkl"]
+    return ran
 
 
-@pytest.mark.usefixtures("here")
-def test_a_killed_run_leaves_no_lock_behind(
-    running: "subprocess.Popen[str]", shell: Shell, capsys: CapSys
-) -> None:
-    running.kill()
-    running.wait()
-    assert main(["evaluate", "run", *EMBEDDED]) == 0
-    assert "a checkpoint of an interrupted run" in capsys.readouterr().out
-    process = start(shell, "train", "--resume", "run")
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (143, "")
-    assert sorted(path.name for path in (shell.folder / "run").iterdir()) == ["checkpoint.pkl"]
+def test_a_run_in_progress_is_nobody_elses(beside: list[Ran]) -> None:
+    *trained, evaluated = beside[:3]
+    for ran in trained:
+        assert ran.code == 2 and "another process is training there at present" in ran.err
+    assert evaluated.code == 0 and "run/checkpoint.pkl: deep" in evaluated.out
+    assert "a checkpoint of a run in progress, after" in evaluated.out
+
+
+def test_a_killed_run_leaves_no_lock_behind(beside: list[Ran]) -> None:
+    evaluated, resumed = beside[3:]
+    assert evaluated.code == 0 and "a checkpoint of an interrupted run" in evaluated.out
+    assert (resumed.code, resumed.err) == (143, "")
+
+
+@ahead
+def over_an_old_one(folder: Path, finished: Path) -> list[Ran]:
+    """`evaluate` on an interrupted run in the folder of another, and on a mixture of two."""
+    shell = Shell(folder, WITHOUT_PLOTS)
+    shutil.copytree(finished, folder / "run")
+    assert shell.until(signal.SIGINT, *ENDLESS, "--out", "run", "--overwrite").code == 130
+    interrupted = shell.inside("evaluate", "run", *EMBEDDED)
+    shutil.copy(finished / "model.pkl", folder / "run")  # as an older release could leave it
+    mixed = [shell.inside("evaluate", name, *EMBEDDED) for name in ("run", "run/model.pkl")]
+    return [interrupted, *mixed]
 
 
 def test_an_interrupted_run_over_an_old_one_is_the_one_that_is_evaluated(
-    shell: Shell, finished: Path, here: Path, capsys: CapSys
+    over_an_old_one: list[Ran],
 ) -> None:
-    shutil.copytree(finished, here / "run")
-    process = start(shell, *ENDLESS, "--out", "run", "--overwrite")
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert main(["evaluate", "run", *EMBEDDED]) == 0
-    out = capsys.readouterr().out
-    assert "run/checkpoint.pkl: deep" in out and "interrupted" in out
-
-    shutil.copy(finished / "model.pkl", here / "run")
-    assert main(["evaluate", "run", *EMBEDDED]) == 2  # as an older release could leave it
-    assert "name the file" in capsys.readouterr().err
-    assert main(["evaluate", "run/model.pkl", *EMBEDDED]) == 0
-    assert "run/model.pkl: neuron" in capsys.readouterr().out
+    interrupted, mixed, named = over_an_old_one
+    assert interrupted.code == 0 and "run/checkpoint.pkl: deep" in interrupted.out
+    assert "interrupted" in interrupted.out
+    assert mixed.code == 2 and "name the file" in mixed.err
+    assert named.code == 0 and "run/model.pkl: neuron" in named.out
 
 
-def test_a_training_outlives_the_reader_of_its_progress(shell: Shell) -> None:
-    """As `train ... | head -3` does; all at once, and the one without any stream draws plots."""
-    redirects = ("| head -1", ">/dev/full", ">&-", "2>&-", ">&- 2>&- <&-")
+REDIRECTS = ("| head -1", ">/dev/full", ">&-", "2>&-", ">&- 2>&- <&-")
+
+
+@ahead
+def unread(folder: Path) -> list[tuple[int, str, bool]]:
+    """Of runs whose output nobody takes: the exit code, the errors, whether there is a model.
+
+    All at once, and the one without any stream draws plots.
+    """
     processes = []
-    for number, redirect in enumerate(redirects):
-        shell.script = None if redirect == redirects[-1] else WITHOUT_PLOTS
+    for number, redirect in enumerate(REDIRECTS):
+        shell = Shell(folder, None if redirect == REDIRECTS[-1] else WITHOUT_PLOTS)
         command = shlex.join(shell.command(*SHORT, "--out", f"run{number}"))
         processes.append(
             subprocess.Popen(
                 ["bash", "-o", "pipefail", "-c", f"{command} {redirect}"],
-                cwd=shell.folder, env=shell.environment,
+                cwd=folder, env=shell.environment,
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             )
         )  # fmt: skip
-    for number, (redirect, process) in enumerate(zip(redirects, processes, strict=True)):
-        _, err = process.communicate(timeout=120)
-        assert (process.returncode, err) == (0, ""), redirect
-        assert (shell.folder / f"run{number}" / "model.pkl").exists(), redirect
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    models = [(folder / f"run{number}" / "model.pkl").exists() for number in range(len(REDIRECTS))]
+    return [*zip((process.returncode for process in processes), errors, models, strict=True)]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_full_disk_is_an_error_where_the_output_is_the_result(shell: Shell) -> None:
+def test_a_training_outlives_the_reader_of_its_progress(
+    unread: list[tuple[int, str, bool]],
+) -> None:
+    """As `train ... | head -3` does."""
+    assert dict(zip(REDIRECTS, unread, strict=True)) == dict.fromkeys(REDIRECTS, (0, "", True))
+
+
+@ahead
+def on_a_full_disk(folder: Path) -> list[Ran]:
+    """Commands whose output is their result, two into a full disk and one into a closed pipe."""
+    shell = Shell(folder, WITHOUT_PLOTS)
     models, completion = (
         shlex.join(shell.command(*args)) for args in (["models"], ["completion", "bash"])
     )
     lines = (f"{models} >/dev/full", f"{completion} >/dev/full", f"{models} | true")
-    *full, unread = shell.run_all(*(["bash", "-o", "pipefail", "-c", line] for line in lines))
+    return shell.run_all(*(["bash", "-o", "pipefail", "-c", line] for line in lines))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_is_an_error_where_the_output_is_the_result(on_a_full_disk: list[Ran]) -> None:
+    *full, unread = on_a_full_disk
     for ran in full:
         assert ran.code == 2
         assert ran.err == "tinygrad-mnist: standard output: No space left on device\n"
@@ -208,13 +209,17 @@ def test_export_writes_over_nothing(finished: Path, capsys: CapSys) -> None:
     assert main([*command, "--overwrite"]) == 0 and other.read_bytes() != b"a model"
 
 
+@ahead
+def hung_up(folder: Path) -> tuple[Ran, Path]:
+    """A run whose terminal is closed, and its checkpoint."""
+    ran = Shell(folder, WITHOUT_PLOTS).until(signal.SIGHUP, *ENDLESS, "--out", "run")
+    return ran, folder / "run" / "checkpoint.pkl"
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs SIGHUP")
-def test_a_closed_terminal_leaves_a_checkpoint(shell: Shell) -> None:
-    process = start(shell, *ENDLESS, "--out", "run")
-    process.send_signal(signal.SIGHUP)
-    process.communicate(timeout=60)
-    assert process.returncode == 129
-    assert load(shell.folder / "run" / "checkpoint.pkl")["training"] is not None
+def test_a_closed_terminal_leaves_a_checkpoint(hung_up: tuple[Ran, Path]) -> None:
+    ran, checkpoint = hung_up
+    assert ran.code == 129 and load(checkpoint)["training"] is not None
 
 
 def test_the_resume_of_a_finished_run(finished: Path, capsys: CapSys) -> None:
@@ -285,16 +290,22 @@ def test_an_encoding_that_lacks_a_letter(
     assert b"nicht-da-" in err and err.count(b"\n") == 1
 
 
-def test_a_backend_that_is_not_there(shell: Shell) -> None:
-    """Seen in oobabooga/textgen#6815 and bmaltais/kohya_ss#2521: a variable that Jupyter leaves."""
-    pytest.importorskip("matplotlib")
+@ahead
+def with_a_missing_backend(folder: Path) -> tuple[Ran, bool]:
+    """Drawing where MPLBACKEND names no backend that is there, and whether a plot is written."""
     script = (
         "import os; os.environ['MPLBACKEND'] = 'module://matplotlib_inline.backend_inline'\n"
         "from tinygrad_mnist.train import plots; plots.import_matplotlib()\n"
         "plots.plot_curves([], '').savefig('curves.png')"
     )
-    ran = shell.run([sys.executable, "-c", script])
-    assert (ran.code, ran.err) == (0, "") and (shell.folder / "curves.png").exists()
+    ran = Shell(folder).run([sys.executable, "-c", script])
+    return ran, (folder / "curves.png").exists()
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="needs matplotlib")
+def test_a_backend_that_is_not_there(with_a_missing_backend: tuple[Ran, bool]) -> None:
+    """Seen in oobabooga/textgen#6815 and bmaltais/kohya_ss#2521: a variable that Jupyter leaves."""
+    assert with_a_missing_backend == (Ran(0, "", ""), True)
 
 
 def test_a_matplotlib_that_is_broken_costs_the_plots_alone(
@@ -316,32 +327,38 @@ def test_a_number_that_int_does_not_take_is_a_file(finished: Path, capsys: CapSy
         assert capsys.readouterr().err == f"tinygrad-mnist: {name}: No such file or directory\n"
 
 
-def test_ctrl_c_while_python_starts(shell: Shell) -> None:
-    """Once Python has found the package: before that the traceback is Python's own."""
+@ahead
+def interrupted_at_once(folder: Path) -> list[Ran]:
+    """Commands that get Ctrl-C while they start, each 0.1 s later than the one before."""
     script = (
         "import sys, signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "sys.argv[0] = '/usr/bin/tinygrad-mnist'; print(flush=True);"
         "from tinygrad_mnist.cli import main; sys.exit(main())"
     )
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(interruptible(script, shell)) for _ in range(6)]
+        processes = [stack.enter_context(interruptible(script, folder)) for _ in range(6)]
         for process in processes:
             time.sleep(0.1)
             process.send_signal(signal.SIGINT)
-        for process in processes:
-            _, err = process.communicate(timeout=60)
-            assert process.returncode in (130, -signal.SIGINT)
-            assert "Traceback" not in err or "site" in err or "tinygrad_mnist/" not in err
+        outputs = [process.communicate(timeout=60) for process in processes]
+    return [Ran(p.returncode, *output) for p, output in zip(processes, outputs, strict=True)]
+
+
+def test_ctrl_c_while_python_starts(interrupted_at_once: list[Ran]) -> None:
+    """Once Python has found the package: before that the traceback is Python's own."""
+    for ran in interrupted_at_once:
+        assert ran.code in (130, -signal.SIGINT)
+        assert "Traceback" not in ran.err or "site" in ran.err or "tinygrad_mnist/" not in ran.err
 
 
 @contextlib.contextmanager
-def interruptible(script: str, shell: Shell) -> Iterator["subprocess.Popen[str]"]:
+def interruptible(script: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
     """A script that trains without an end, once it has printed a line; it is killed in the end."""
     # Between the opening of a file and the next line an interrupt leaves it to Python, which warns.
-    environment = shell.environment | {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}
+    environment = Shell(folder).environment | {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}
     process = subprocess.Popen(
         [sys.executable, "-c", script, *ENDLESS, "--out", "run"],
-        cwd=shell.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
     with process:
@@ -351,33 +368,6 @@ def interruptible(script: str, shell: Shell) -> Iterator["subprocess.Popen[str]"
             yield process
         finally:
             process.kill()
-
-
-def test_ctrl_c_is_not_lost_in_a_file_that_is_just_being_closed(shell: Shell) -> None:
-    """Python drops whatever a file object raises while it is closed for want of references."""
-    script = """
-import io, os, signal, sys
-sys.argv[0] = "/usr/bin/tinygrad-mnist"
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from tinygrad_mnist.cli import main, train
-
-class Closing(io.RawIOBase):
-    def close(self):
-        os.kill(os.getpid(), signal.SIGINT)
-        super().close()
-
-load = train.load_data
-def load_data(*args):
-    Closing()
-    print(flush=True)
-    return load(*args)
-train.load_data = load_data
-sys.exit(main())
-"""
-    with interruptible(script, shell) as process:
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, ""), err
-    assert "stopped in epoch 1, step 1 of" in out
 
 
 INTERRUPTED = """
@@ -396,38 +386,66 @@ class Closing(io.RawIOBase):
         os.kill(os.getpid(), signal.SIGINT)
         super().close()
 
+load, show = train.load_data, evaluate.show_verdict
 {}
 sys.exit(main())
 """
-
-
-def test_ctrl_c_in_a_destructor_comes_again(shell: Shell) -> None:
-    """Python prints such an exception, as ignored, and goes on: here into a call that waits."""
-    script = INTERRUPTED.format("""
+AS_A_FILE_CLOSES = """
+def load_data(*args):
+    Closing()
+    print(flush=True)
+    return load(*args)
+train.load_data = load_data
+"""
+IN_A_DESTRUCTOR = """
 def load_data(*args):
     print(flush=True)
     Deleted()
     time.sleep(60)
 train.load_data = load_data
-""")
-    with interruptible(script, shell) as process:
-        _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "tinygrad-mnist: stopped\n"), err
-
-
-def test_ctrl_c_that_is_lost_after_the_last_step_shows_in_the_exit_code(shell: Shell) -> None:
-    script = INTERRUPTED.format("""
-show = evaluate.show_verdict
+"""
+AFTER_THE_LAST_STEP = """
 def show_verdict(*args):
     Closing()
     show(*args)
 evaluate.show_verdict = show_verdict
 sys.modules["matplotlib"] = sys.modules["jinja2"] = None
 sys.argv += ["--epochs", "1"]
-""")
-    with interruptible(script, shell) as process:
-        _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "tinygrad-mnist: stopped\n"), err
+"""
+
+
+@ahead
+def interrupted(folder: Path) -> dict[str, Ran]:
+    """Commands that interrupt themselves, at the same time."""
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for number, how in enumerate((AS_A_FILE_CLOSES, IN_A_DESTRUCTOR, AFTER_THE_LAST_STEP)):
+            (folder / str(number)).mkdir()
+            program = interruptible(INTERRUPTED.format(how), folder / str(number))
+            processes[how] = stack.enter_context(program)
+        outputs = {how: process.communicate(timeout=60) for how, process in processes.items()}
+    return {how: Ran(process.returncode, *outputs[how]) for how, process in processes.items()}
+
+
+def test_ctrl_c_is_not_lost_in_a_file_that_is_just_being_closed(
+    interrupted: dict[str, Ran],
+) -> None:
+    """Python drops whatever a file object raises while it is closed for want of references."""
+    ran = interrupted[AS_A_FILE_CLOSES]
+    assert (ran.code, ran.err) == (130, "") and "stopped in epoch 1, step 1 of" in ran.out
+
+
+def test_ctrl_c_in_a_destructor_comes_again(interrupted: dict[str, Ran]) -> None:
+    """Python prints such an exception, as ignored, and goes on: here into a call that waits."""
+    ran = interrupted[IN_A_DESTRUCTOR]
+    assert (ran.code, ran.err) == (130, "tinygrad-mnist: stopped\n")
+
+
+def test_ctrl_c_that_is_lost_after_the_last_step_shows_in_the_exit_code(
+    interrupted: dict[str, Ran],
+) -> None:
+    ran = interrupted[AFTER_THE_LAST_STEP]
+    assert (ran.code, ran.err) == (130, "tinygrad-mnist: stopped\n")
 
 
 def test_an_error_in_a_destructor_is_printed_as_always(
@@ -442,11 +460,15 @@ def test_an_error_in_a_destructor_is_printed_as_always(
     assert "still there" in capsys.readouterr().err
 
 
-def test_the_command_alone_changes_what_ctrl_c_does() -> None:
-    script = "import signal, tinygrad_mnist; print(signal.getsignal(signal.SIGINT))"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment)
-    assert b"default_int_handler" in ran.stdout
+@ahead
+def handler(folder: Path) -> str:
+    """The handler of Ctrl-C in a program that has imported the package."""
+    (ran,) = pythons("import signal, tinygrad_mnist; print(signal.getsignal(signal.SIGINT))")
+    return ran.stdout
+
+
+def test_the_command_alone_changes_what_ctrl_c_does(handler: str) -> None:
+    assert "default_int_handler" in handler
 
 
 # Slow in silence
@@ -580,15 +602,25 @@ def lines_on(terminal: int) -> list[str]:
     return [line.rsplit("\r", 1)[-1].rstrip() for line in plain.replace("\r\n", "\n").split("\n")]
 
 
+@ahead
+def narrow(folder: Path, finished: Path) -> dict[int, list[list[str]]]:
+    """`models`, `train` and `evaluate` on terminals of 80 and of 40 columns."""
+    shutil.copytree(finished, folder / "old")
+    shown = {}
+    for columns in (80, 40):
+        commands = ["models"], [*SHORT, "--out", f"run{columns}"], ["evaluate", "old", *EMBEDDED]
+        with contextlib.ExitStack() as stack:
+            shell = Shell(folder, WITHOUT_PLOTS)
+            terminals = [stack.enter_context(on_terminal(shell, columns, *c)) for c in commands]
+            shown[columns] = [lines_on(terminal) for terminal in terminals]
+    return shown
+
+
 @pytest.mark.parametrize("columns", [80, 40])
 def test_nothing_is_cut_in_two_on_a_narrow_terminal(
-    columns: int, shell: Shell, finished: Path
+    columns: int, narrow: dict[int, list[list[str]]]
 ) -> None:
-    shutil.copytree(finished, shell.folder / "old")
-    commands = ["models"], [*SHORT, "--out", "run"], ["evaluate", "old", *EMBEDDED]
-    with contextlib.ExitStack() as stack:
-        terminals = [stack.enter_context(on_terminal(shell, columns, *args)) for args in commands]
-        models, trained, evaluated = map(lines_on, terminals)
+    models, trained, evaluated = narrow[columns]
     assert any(line.startswith("mlp-532-minibatch") for line in models)
     assert sum("784-256-128-64-10" in line for line in models) == 1
     first = "epoch 2/2  loss " if columns == 80 else "2/2  loss "

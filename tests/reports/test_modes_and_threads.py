@@ -1,13 +1,13 @@
 """no_grad on a generator function does nothing, and a dead thread leaves its mode to another."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 import tinygrad_mnist as tg
+from tests.ahead import ahead, pythons
 
 
 def test_no_grad_holds_in_the_body_of_a_generator_and_not_outside() -> None:
@@ -88,8 +88,12 @@ def test_writes_from_threads_are_all_noticed() -> None:
     assert not missed
 
 
-def test_the_clock_of_writes_forgets_what_nothing_can_have_kept() -> None:
-    """In a process of its own: a graph that another test keeps alive may have kept all of them."""
+@ahead
+def writes_kept(folder: Path) -> int:
+    """How many writes are remembered of 20,000 that no graph needs.
+
+    In a process of its own: a graph that another test keeps alive may have kept all of them.
+    """
     code = """
 import tinygrad_mnist as tg
 from tinygrad_mnist.autograd import writes
@@ -98,8 +102,11 @@ for i in range(20_000):
     table[i].add_(1)
 print(len(writes.WRITES))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 5000
+    return int(pythons(code)[0].stdout)
+
+
+def test_the_clock_of_writes_forgets_what_nothing_can_have_kept(writes_kept: int) -> None:
+    assert writes_kept < 5000
 
 
 def test_the_clock_of_writes_remembers_what_a_graph_needs() -> None:

@@ -1,11 +1,13 @@
 """Pictures of digits: on any paper, in any light, in any file; and what is no digit."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.ahead import ahead
 from tests.cli.conftest import WITHOUT_PLOTS, Shell
 from tinygrad_mnist.cli import main
 from tinygrad_mnist.cli.main import UsageError
@@ -19,13 +21,12 @@ DATA = load_embedded()
 DIGIT = DATA.test_images[500]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+@ahead
+def reader(folder: Path) -> str:
     """A network that reads nine of ten digits."""
-    shell = Shell(tmp_path_factory.mktemp("model"), WITHOUT_PLOTS)
     args = ("train", "mlp-128", "--data", "embedded", "--out", "run")
-    assert shell(*args).code == 0
-    return str(shell.folder / "run")
+    assert Shell(folder, WITHOUT_PLOTS)(*args).code == 0
+    return str(folder / "run")
 
 
 def on_page(digit: np.ndarray = DIGIT, paper: float = 255, ink: float = 0) -> np.ndarray:
@@ -45,6 +46,7 @@ def likeness(image: np.ndarray, digit: np.ndarray = DIGIT) -> float:
     return float(np.corrcoef(image.reshape(-1), digit.reshape(-1))[0, 1])
 
 
+@cache
 def pages() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     y, x = np.mgrid[-1:1:200j, -1:1:260j]
@@ -78,11 +80,9 @@ def pages() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("page", pages())
 def test_the_digit_is_found(page: str, tmp_path: Path) -> None:
     """Seen in makeyourownneuralnetwork/makeyourownneuralnetwork#34: grey paper is read as ink."""
-    pixels = pages()[page]
-    for kind, options in (("png", {}), ("jpg", {"quality": 60})):
-        image = read_picture(saved(pixels, tmp_path / f"page.{kind}", **options))
-        assert image.shape == (28, 28) and image.dtype == np.uint8
-        assert likeness(image) > 0.8
+    image = read_picture(saved(pages()[page], tmp_path / "page.jpg", quality=60))
+    assert image.shape == (28, 28) and image.dtype == np.uint8
+    assert likeness(image) > 0.8
 
 
 @pytest.mark.parametrize("width", [-1, 0, 1, 2])
@@ -171,22 +171,22 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("name", NOTHING)
-def test_no_digit(name: str, model: str, tmp_path: Path, capsys) -> None:
+def test_no_digit(name: str, reader: str, tmp_path: Path, capsys) -> None:
     path = saved(NOTHING[name], tmp_path / "nothing.png")
-    assert main(["predict", model, path]) == 2
+    assert main(["predict", reader, path]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"tinygrad-mnist: {path}: there is no digit") and err.count("\n") == 1
 
 
-def test_several_digits(model: str, tmp_path: Path, capsys) -> None:
+def test_several_digits(reader: str, tmp_path: Path, capsys) -> None:
     for count in (2, 3):
         row = np.hstack([on_page(DATA.test_images[k])[:, 50:210] for k in range(count)])
-        assert main(["predict", model, saved(row, tmp_path / "several.png")]) == 2
+        assert main(["predict", reader, saved(row, tmp_path / "several.png")]) == 2
         assert f"there are {count} digits or more: crop" in capsys.readouterr().err
 
 
 def test_what_the_views_do_not_bear_out_is_not_answered(
-    model: str, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+    reader: str, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that sees another digit in each view of a picture knows none."""
 
@@ -195,19 +195,19 @@ def test_what_the_views_do_not_bear_out_is_not_answered(
 
     monkeypatch.setattr("tinygrad_mnist.train.predict", undecided)
     path = saved(on_page(paper=180, ink=60), tmp_path / "digit.png")
-    assert main(["predict", model, path]) == 0
+    assert main(["predict", reader, path]) == 0
     assert "  not sure  " in capsys.readouterr().out
 
 
 def test_one_that_cannot_be_read_does_not_cost_the_others(
-    model: str, tmp_path: Path, capsys
+    reader: str, tmp_path: Path, capsys
 ) -> None:
     good = saved(on_page(paper=180, ink=60), tmp_path / "good.png")
     whole = (tmp_path / "good.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "folder.png").mkdir()
     bad = [str(tmp_path / name) for name in ("cut.png", "folder.png", "none.png")]
-    assert main(["predict", model, good, *bad]) == 2
+    assert main(["predict", reader, good, *bad]) == 2
     captured = capsys.readouterr()
     assert good in captured.out and "█" in captured.out
     assert [line.split(": ")[1] for line in captured.err.splitlines()] == bad
@@ -228,9 +228,9 @@ def test_every_cut_of_a_picture_names_the_file(tmp_path: Path) -> None:
             assert said.startswith(f"{path}: ") and "\n" not in said
 
 
-def test_what_the_model_saw_is_drawn(model: str, tmp_path: Path, capsys) -> None:
+def test_what_the_model_saw_is_drawn(reader: str, tmp_path: Path, capsys) -> None:
     path = saved(on_page(paper=180, ink=60), tmp_path / "digit.png")
-    assert main(["predict", model, path]) == 0
+    assert main(["predict", reader, path]) == 0
     table, _, drawn = capsys.readouterr().out.partition(f"\n\n{path}: ")
     answer = table.splitlines()[1].split()[1]
     assert answer == str(DATA.test_labels[500])
@@ -262,10 +262,10 @@ def test_a_picture_larger_than_memory_is_refused_unread(tmp_path: Path) -> None:
 
 
 def test_photos_are_read_as_the_images_are(
-    model: str, capsys, monkeypatch: pytest.MonkeyPatch
+    reader: str, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The benchmark itself, on a few."""
-    monkeypatch.setattr(sys, "argv", ["pictures", model, "--data=embedded", "--pictures=12"])
+    monkeypatch.setattr(sys, "argv", ["pictures", reader, "--data=embedded", "--pictures=12"])
     pictures.main()
     out = capsys.readouterr().out
     assert float(out.splitlines()[-1].split("%")[0]) >= 90, out

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.ahead import ahead
 from tests.serialize.same import assert_same
 from tests.serialize.save_forever import content
 from tinygrad_mnist.serialize import atomic_write, load, save
@@ -47,49 +48,71 @@ class Saver:
         return None if word == "ended" else int(word)
 
 
-@pytest.fixture
-def saver(tmp_path):
-    saver = Saver(tmp_path / "model.pkl")
+@contextlib.contextmanager
+def saving_to(path):
+    save(content(0), path)
+    saver = Saver(path)
     with saver.parent:
         yield saver
         saver.parent.stdin.close()
 
 
-def test_a_kill_at_a_random_moment_leaves_a_whole_file(saver, tmp_path):
-    path = tmp_path / "model.pkl"
-    save(content(0), path)
-    reported = torn = 0
-    for _ in range(KILLS):
-        process = saver.start()
-        reported = saver.next_number()  # saving goes on
-        time.sleep(random.uniform(0, 0.05))
-        os.kill(process, signal.SIGKILL)
-        while (number := saver.next_number()) is not None:
-            reported = number
-        number = load(path)["number"]
+def whole_number(path):
+    """The number in a file, which is whole."""
+    number = load(path)["number"]
+    assert_same(load(path), content(number))
+    return number
+
+
+@ahead
+def killed_at_random(folder):
+    """The numbers that are on the disk after each kill, those reported before, and torn saves."""
+    path = folder / "model.pkl"
+    saved, reports, torn = [], [], 0
+    with saving_to(path) as saver:
+        for _ in range(KILLS):
+            process = saver.start()
+            reported = saver.next_number()  # saving goes on
+            time.sleep(random.uniform(0, 0.05))
+            os.kill(process, signal.SIGKILL)
+            while (number := saver.next_number()) is not None:
+                reported = number
+            saved.append(whole_number(path))
+            reports.append(reported)
+            torn += len(list(folder.glob("*.part"))) > 0
+            for leftover in folder.glob("*.part"):
+                leftover.unlink()
+    return saved, reports, torn
+
+
+def test_a_kill_at_a_random_moment_leaves_a_whole_file(killed_at_random):
+    saved, reports, torn = killed_at_random
+    for number, reported in zip(saved, reports, strict=True):
         assert number in (reported, reported + 1)  # what was told is on the disk, or its successor
-        assert_same(load(path), content(number))
-        torn += len(list(tmp_path.glob("*.part"))) > 0
-        for leftover in tmp_path.glob("*.part"):
-            leftover.unlink()
-    print(f"\n{KILLS} kills during {reported} saves, {torn} of them in the middle of writing")
-    assert reported > KILLS
+    print(f"\n{KILLS} kills during {reports[-1]} saves, {torn} of them in the middle of writing")
+    assert reports[-1] > KILLS
 
 
-def test_a_kill_before_any_step_leaves_a_whole_file(saver, tmp_path):
-    path = tmp_path / "model.pkl"
-    save(content(0), path)
-    for step in range(1, 30):
-        saver.start(step)
-        done = saver.next_number() is not None and saver.next_number() is None
-        number = load(path)["number"]
-        assert_same(load(path), content(number))
-        if done:
-            break
-        assert saver.code == -signal.SIGKILL
-    assert step > 7  # open, pickle, digest, read back, fsync, replace, fsync of the folder
+@ahead
+def killed_before_each_step(folder):
+    """How many steps there were, the number saved at last, and whether files were left over."""
+    path = folder / "model.pkl"
+    with saving_to(path) as saver:
+        for step in range(1, 30):
+            saver.start(step)
+            done = saver.next_number() is not None and saver.next_number() is None
+            number = whole_number(path)
+            if done:
+                break
+            assert saver.code == -signal.SIGKILL
+    return step, number, bool(list(folder.glob(".model.pkl-*.part")))
+
+
+def test_a_kill_before_any_step_leaves_a_whole_file(killed_before_each_step):
+    steps, number, leftovers = killed_before_each_step
+    assert steps > 7  # open, pickle, digest, read back, fsync, replace, fsync of the folder
     assert number >= 1
-    assert list(tmp_path.glob(".model.pkl-*.part"))  # leftovers, which troubled no later save
+    assert leftovers  # which troubled no later save
 
 
 def assert_untouched(path, action, *messages):

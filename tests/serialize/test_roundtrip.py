@@ -14,7 +14,15 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_mnist as tg
 from tests.serialize.same import assert_same
-from tinygrad_mnist.serialize import ArrayInfo, FormatError, UnsafeFileError, inspect, load, save
+from tinygrad_mnist.serialize import (
+    ArrayInfo,
+    FormatError,
+    UnsafeFileError,
+    guard,
+    inspect,
+    load,
+    save,
+)  # fmt: skip
 from tinygrad_mnist.serialize.guard import DTYPES, MAX_DEPTH
 
 LAYOUTS = [
@@ -124,6 +132,14 @@ def nested(depth):
     return tree
 
 
+@pytest.fixture
+def short(monkeypatch):
+    """A hundredth of the most opcodes: a million take seconds."""
+    assert guard.MAX_OPCODES == 1_000_000
+    monkeypatch.setattr(guard, "MAX_OPCODES", 10_000)
+
+
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     "obj, error, message",
     [
@@ -142,7 +158,7 @@ def nested(depth):
         (print, TypeError, "builtin_function_or_method"),
         (itself(), FormatError, r"obj\[0\]\[0\].* nested more than 100 deep, or in itself"),
         (nested(MAX_DEPTH + 1), FormatError, "nested more than 100 deep"),
-        ([None] * 1_000_000, UnsafeFileError, "long sequences belong in arrays"),
+        ([None] * 10_000, UnsafeFileError, "long sequences belong in arrays"),
         (2**3000, UnsafeFileError, "LONG4"),
     ],
     ids=lambda value: "",
@@ -157,9 +173,10 @@ def test_what_load_would_not_read_is_refused_before_the_old_file_is_touched(
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.usefixtures("short")
 def test_the_deepest_and_longest_that_save_takes_comes_back(tmp_path):
-    save([nested(MAX_DEPTH - 1), [None] * 900_000], tmp_path / "model.pkl")
-    assert load(tmp_path / "model.pkl") == [nested(MAX_DEPTH - 1), [None] * 900_000]
+    save([nested(MAX_DEPTH - 1), [None] * 9_000], tmp_path / "model.pkl")
+    assert load(tmp_path / "model.pkl") == [nested(MAX_DEPTH - 1), [None] * 9_000]
 
 
 def peak_bytes(action):

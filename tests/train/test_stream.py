@@ -1,7 +1,6 @@
 """Training on files gives the bits of training in memory, and needs little of it."""
 
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.streaming import make_sparse
+from tests.ahead import ahead, pythons
 from tinygrad_mnist.data import DataError, Mnist, load_mnist
 from tinygrad_mnist.models import RECIPES, RecipeError
 from tinygrad_mnist.train import (
@@ -148,17 +148,16 @@ def test_what_cannot_be_streamed(folder: Path, few: Mnist) -> None:
         trainer_for(RECIPE, few, window=64)
 
 
+@ahead
+def peak(folder: Path) -> int:
+    """The most memory that a training on 20 GB has used, in MiB."""
+    make_sparse(folder, 20 * 10**9 // 784)
+    call = f"train_once({str(folder)!r}, 'neuron', None, 300)"
+    (ran,) = pythons(f"from benchmarks.streaming import train_once; {call}", cwd=ROOT)
+    return int(ran.stdout.partition("VmHWM ")[2].partition(" MiB")[0])
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_twenty_gigabytes_are_trained_on_in_a_fraction_of_one(tmp_path: Path) -> None:
-    make_sparse(tmp_path, 20 * 10**9 // 784)
-    call = f"train_once({str(tmp_path)!r}, 'neuron', None, 300)"
-    ran = subprocess.run(
-        [sys.executable, "-c", f"from benchmarks.streaming import train_once; {call}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    peak = int(ran.stdout.partition("VmHWM ")[2].partition(" MiB")[0])
+def test_twenty_gigabytes_are_trained_on_in_a_fraction_of_one(peak: int) -> None:
     assert peak < 600

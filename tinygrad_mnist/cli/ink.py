@@ -123,12 +123,20 @@ def _agreed_plane(terms: Floats, shades: Floats) -> Floats:
     if not len(threes):
         return np.outer([1.0, 0.0, 0.0], np.median(wanted, 0)).astype(np.float32)
     planes = np.linalg.solve(terms[threes], shades[threes])
+    first = _typical_distance(planes, seen[::5], wanted[::5])  # sorts out the hopeless ones
+    planes = planes[np.argsort(first, kind="stable")[:60]]
+    best = _typical_distance(planes, seen, wanted).argmin()
+    return np.asarray(planes[best], np.float32)
+
+
+def _typical_distance(planes: NDArray[Any], seen: Floats, wanted: Floats) -> Floats:
+    """Return, for each plane, the distance that half of the pixels seen do not exceed."""
     away = np.zeros((len(planes), len(seen)), np.float32)
     for shade, (level, across, down) in zip(wanted.T, planes.T[..., None], strict=True):
         fitted = across * seen[:, 1] + down * seen[:, 2] + level
         np.maximum(away, np.abs(fitted - shade), out=away)
-    middle = np.partition(away, len(seen) // 2)[:, len(seen) // 2]
-    return np.asarray(planes[middle.argmin()], np.float32)
+    middle: Floats = np.partition(away, len(seen) // 2)[:, len(seen) // 2]
+    return middle
 
 
 def _along_strongest(difference: Floats) -> Floats:
@@ -210,10 +218,7 @@ def _pieces(mask: Mask) -> list[Piece]:
 
     Strokes of a thin pen count as connected across a gap of two pixels.
     """
-    from PIL import Image, ImageFilter
-
-    wide = np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(3))) > 0
-    labels, count = labelled(wide)
+    labels, count = labelled(_grown(mask))
     labels *= mask
     areas = np.bincount(labels.reshape(-1), minlength=count + 1)
     areas[0] = 0
@@ -326,17 +331,29 @@ def _fitted(picture: Any, longer: int) -> Any:
 
 def _with_usual_strokes(large: Any) -> Any:
     """Bring strokes that are thinner or thicker than MNIST's to the usual width."""
-    from PIL import ImageFilter
+    from PIL import Image
 
-    large = _padded(large, 2 * FINE).point(lambda v: 255 if v > 127 else 0)
-    width = stroke_width(large) / FINE
-    if THIN <= width <= THICK:
-        return large
-    change = round((USUAL - width) * FINE / 2)
-    size = ImageFilter.MaxFilter(3) if change > 0 else ImageFilter.MinFilter(3)
+    mask = np.asarray(_padded(large, 2 * FINE)) > 127
+    width = stroke_width(mask) / FINE
+    change = 0 if THIN <= width <= THICK else round((USUAL - width) * FINE / 2)
     for _ in range(abs(change)):
-        large = large.filter(size)
-    return large
+        mask = _grown(mask) if change > 0 else ~_grown(~mask)
+    return Image.fromarray(mask).convert("L")
+
+
+def _grown(mask: Mask) -> Mask:
+    """Return the mask of the pixels that touch it, corners included, and of its own.
+
+    >>> _grown(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).all()
+    np.True_
+    """
+    wide = mask.copy()
+    wide[:, 1:] |= mask[:, :-1]
+    wide[:, :-1] |= mask[:, 1:]
+    grown = wide.copy()
+    grown[1:] |= wide[:-1]
+    grown[:-1] |= wide[1:]
+    return grown
 
 
 def _padded(picture: Any, margin: int) -> Any:
@@ -347,10 +364,8 @@ def _padded(picture: Any, margin: int) -> Any:
     return sheet
 
 
-def stroke_width(large: Any) -> float:
+def stroke_width(mask: Mask) -> float:
     """Return the mean width of strokes: twice their area over the length of their outline."""
-    from PIL import ImageFilter
-
-    area = int(np.count_nonzero(np.asarray(large)))
-    inner = int(np.count_nonzero(np.asarray(large.filter(ImageFilter.MinFilter(3)))))
+    area = int(np.count_nonzero(mask))
+    inner = mask.size - int(np.count_nonzero(_grown(~mask)))
     return 2 * area / max(area - inner, 1)

@@ -103,18 +103,24 @@ def load_embedded() -> Mnist:
     >>> load_embedded().test_images.shape
     (1000, 28, 28)
     """
+    arrays = _embedded_arrays()
+    return Mnist(
+        train_images=arrays["train_images"],
+        train_labels=arrays["train_labels"].astype(np.int64),
+        test_images=arrays["test_images"],
+        test_labels=arrays["test_labels"].astype(np.int64),
+        name="mnist-5k-embedded",
+        source="embedded subset: 4,000 train / 1,000 test digits "
+        "(not the real 10,000-image test set)",
+    )
+
+
+def _embedded_arrays() -> dict[str, Array]:
+    """Return the arrays in the package."""
     content = (Path(__file__).parent / "embedded" / "mnist5k.npz").read_bytes()
     # From memory: where an interrupt comes while NumPy opens it, no file is left open
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return Mnist(
-            train_images=arrays["train_images"],
-            train_labels=arrays["train_labels"].astype(np.int64),
-            test_images=arrays["test_images"],
-            test_labels=arrays["test_labels"].astype(np.int64),
-            name="mnist-5k-embedded",
-            source="embedded subset: 4,000 train / 1,000 test digits "
-            "(not the real 10,000-image test set)",
-        )
+        return dict(arrays)
 
 
 def cache_dir() -> Path:

@@ -77,12 +77,12 @@ def _content(run: Run) -> dict[str, Any]:
 
 
 def _network(run: Run) -> dict[str, Any] | None:
-    """Return the layers and weights for the page; None if it cannot compute one of them."""
+    """Return the layers and weights for the page; None if it cannot compute or hold them."""
     try:
         about, weights = network_of(run.model, run.recipe)
     except Unsupported:
         return None
-    return {"about": about, "weights": weights}
+    return {"about": about, "weights": weights} if len(weights) < LIMIT else None
 
 
 def _trained_on(run: Run) -> str:
