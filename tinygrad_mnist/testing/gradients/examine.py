@@ -294,7 +294,7 @@ def check_directions(problem: Problem, how: How, report: Report) -> None:
         for index in directions.keys() - together:
             check_direction(ruler, index, directions[index], v, pulled[index], report)
             if report.failures:
-                if how.place:
+                if how.locate:
                     locate(problem, how, report)
                 return
 

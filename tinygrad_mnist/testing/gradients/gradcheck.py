@@ -72,7 +72,7 @@ def gradcheck(
         raise NotImplementedError(_REVERSE_ONLY)
     fast = fast or fast_mode
     how = How(
-        eps, atol, rtol, nondet_tol, check_grad_dtypes, fast, brief=True, place=raise_exception
+        eps, atol, rtol, nondet_tol, check_grad_dtypes, fast, brief=True, locate=raise_exception
     )
     return conclude(examine(func, inputs, how, library=library), raise_exception=raise_exception)
 
@@ -115,7 +115,7 @@ def gradgradcheck(
         raise NotImplementedError(_REVERSE_ONLY)
     fast = fast or fast_mode
     how = How(
-        eps, atol, rtol, nondet_tol, check_grad_dtypes, fast, brief=True, place=raise_exception
+        eps, atol, rtol, nondet_tol, check_grad_dtypes, fast, brief=True, locate=raise_exception
     )
     return conclude(
         examine(func, inputs, how, 2, grad_outputs, library), raise_exception=raise_exception

@@ -48,7 +48,7 @@ class How(NamedTuple):
     fast: bool = False
     brief: bool = False
     """One step is enough where it agrees: for a verdict, without the measured errors."""
-    place: bool = True
+    locate: bool = True
     """After a random direction has failed, look for the elements that are wrong."""
 
 
@@ -67,7 +67,7 @@ class Ruler:
         curves = [towards(one) for one in units(leaf.shape)]
         sizes = np.abs(np.ravel(leaf)).tolist()
         if self.is_analytic(towards, leaf.shape):
-            slope = exactly(np.stack([imaginary_part(curve) for curve in curves], axis=1))
+            slope = without_error(np.stack([imaginary_part(curve) for curve in curves], axis=1))
             again = np.any(self.doubts(slope, expected), axis=0)
         else:
             slope, again = Slope(*np.zeros((5, *expected.shape))), np.ones(len(curves), bool)
@@ -136,8 +136,8 @@ class Ruler:
             if not np.any(self.doubts(slope, expected)):
                 return slope._replace(kink=smooth)
         exact = self.complex_step(curve, middle)
-        if exact is not None and alike(exact, slope):
-            return exactly(exact)
+        if exact is not None and confirmed(exact, slope):
+            return without_error(exact)
         return thorough(curve, middle, size, self.precision, size or None)
 
     def agrees(self, slope: Slope, expected: Array) -> bool:
@@ -163,7 +163,7 @@ class Ruler:
             return False
         curve = towards(np.random.default_rng(1).uniform(0.5, 1.5, shape))
         exact = self.complex_step(curve, self.middle)
-        return exact is not None and alike(
+        return exact is not None and confirmed(
             exact, two_step_slope(curve, self.middle, 1.0, self.precision)
         )
 
@@ -209,11 +209,11 @@ class Ruler:
         masks = kinks.astype(bool) | ~np.isfinite(errors)
         for mask in np.unique(masks[rows], axis=0)[:_GROUPS]:
             same = rows & np.all(masks == mask, axis=1)
-            known, error = np.where(mask, 0.0, values), np.where(mask, 0.0, errors)
+            finite, error = np.where(mask, 0.0, values), np.where(mask, 0.0, errors)
             for _ in range(4):
                 u = ~mask * rng.uniform(0.5, 1.5, mask.shape) * rng.choice([-1.0, 1.0], mask.shape)
                 curve = self._all_along(u)
-                sums = known @ u, error @ np.abs(u), np.abs(known) @ np.abs(u)
+                sums = finite @ u, error @ np.abs(u), np.abs(finite) @ np.abs(u)
                 along = two_step_slope(curve, self.middle, 1.0, self.precision)
                 coarse = 20 * along.error > 1e-3 * sums[-1] + 1e3 * self.precision
                 if np.any((coarse | departs(along, *sums))[same]):
@@ -264,13 +264,13 @@ def vague(slope: Slope) -> Array:
     return np.asarray(~(slope.error <= 0.1 * size + 1e-6 * largest))
 
 
-def exactly(value: Array) -> Slope:
+def without_error(value: Array) -> Slope:
     """Return slopes without an error."""
     none = np.zeros(value.shape)
     return Slope(value, none, none != 0, value.copy(), value.copy())
 
 
-def alike(exact: Array, slope: Slope) -> bool:
+def confirmed(exact: Array, slope: Slope) -> bool:
     """Tell whether differences agree with a complex step, and show no kink."""
     agree = np.all(np.abs(exact - slope.value) <= 10 * slope.error)
     return bool(agree) and not slope.kink.any()
