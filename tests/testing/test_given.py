@@ -218,14 +218,14 @@ def test_an_empty_range_is_an_error() -> None:
         seen(tensors((2,), low=0.0, high=0.1, away_from=(0.05,)))
 
 
-def test_programs_use_the_registry_and_stay_finite() -> None:
+def test_programs_use_the_registry_and_stay_small() -> None:
     drawn = seen(programs())
     ops = {step.op for program in drawn for step in program.steps}
     assert len(ops) >= 25
     for program in drawn:
         outputs = program(*program.inputs)
         for out in outputs if isinstance(outputs, tuple) else (outputs,):
-            assert np.all(np.isfinite(out.detach().numpy()))
+            assert np.all(np.abs(out.detach().numpy()) < 100)
 
 
 def test_a_program_reads_like_code() -> None:
