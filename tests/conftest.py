@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -42,10 +43,20 @@ decompress_once()
 threads.settle()  # else the first test that asks for a gradient would change their number
 
 
+RUNNING: list[pytest.Item] = []  # the test; to ask pytest for `request` takes 0.1 ms each time
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    RUNNING[:] = [item]
+
+
 @pytest.fixture(autouse=True)
-def leaves_everything_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+def leaves_everything_as_it_was() -> Iterator[None]:
     """Fail a test that leaves a mode, a hook, the default dtype or a thread changed."""
-    with sealed(let_go=getattr(request.node, "funcargs", {}).clear):
+    (item,) = RUNNING
+    rewind(item)
+    with sealed(let_go=getattr(item, "funcargs", {}).clear):
         yield
 
 
@@ -67,6 +78,7 @@ def take_back_signals() -> None:
 def share_caches(config: pytest.Config) -> None:
     """Let one process compile the package and list the fonts, and not each: 0.3 s and 0.4 s."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if "MPLCONFIGDIR" not in os.environ:  # matplotlib's, which is otherwise in XDG_CACHE_HOME
         folder = tempfile.TemporaryDirectory()
         config.add_cleanup(folder.cleanup)
@@ -99,10 +111,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.enable()
 
 
-@pytest.fixture(autouse=True)
-def draws_what_it_draws_alone(request: pytest.FixtureRequest) -> None:
+def rewind(item: pytest.Item) -> None:
     """Rewind the generators of the test's file: its numbers do not depend on earlier tests."""
-    for generator, state in GENERATORS.get(getattr(request.module, "__name__", ""), ()):
+    module = getattr(item, "module", None)
+    for generator, state in GENERATORS.get(getattr(module, "__name__", ""), ()):
         generator.bit_generator.state = state
 
 

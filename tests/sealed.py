@@ -55,6 +55,13 @@ class Environment:
         return {k: v for k, v in pairs if not k.startswith(OTHERS)}
 
 
+def raw_environment() -> dict[Any, Any]:
+    """The variables but for that which pytest sets for each phase of each test."""
+    raw: dict[Any, Any] = os.environ._data.copy()  # type: ignore[attr-defined]
+    raw.pop(os.environ.encodekey("PYTEST_CURRENT_TEST"), None)  # type: ignore[attr-defined]
+    return raw
+
+
 def environment() -> dict[str, Any]:
     """The state of the process, by its name in messages; `put_back` restores it."""
     return {
@@ -62,7 +69,7 @@ def environment() -> dict[str, Any]:
         "the printing of Tensors": tg.get_printoptions(),
         "the printing of arrays": np.get_printoptions(),
         "the working directory": os.getcwd(),
-        "the environment": Environment(os.environ._data.copy()),  # type: ignore[attr-defined]
+        "the environment": Environment(raw_environment()),
         "gc": gc.isenabled(),
     }
 

@@ -40,6 +40,10 @@ FORBIDDEN = {"data": {"nn"}, "serialize": {"nn"}}
 BUILT_ON = {"testing": {"hypothesis", "pytest"}}
 
 
+# Where statements are in others; expressions are most nodes, and no import is in them.
+BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
+
+
 class Import(NamedTuple):
     target: str
     """The dotted name of the module, absolute."""
@@ -63,15 +67,12 @@ def imports(source: str, module: str, is_package: bool = False) -> list[Import]:
         yield from (f"{base}.{alias.name}" for alias in node.names)
 
     def walk(node: ast.AST, in_function: bool) -> Iterator[Import]:
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from (Import(target, node.lineno, in_function) for target in targets(node))
-        children: list[ast.AST] = list(ast.iter_child_nodes(node))
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            children = list(node.orelse)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            in_function = True
-        for child in children:
-            if not isinstance(child, ast.expr):  # most nodes, and no import is in them
+        unseen = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        in_function |= isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for field in ("orelse",) if unseen else BLOCKS:
+            for child in getattr(node, field, ()):
                 yield from walk(child, in_function)
 
     return list(walk(ast.parse(source), False))

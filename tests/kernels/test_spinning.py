@@ -80,7 +80,7 @@ import tinygrad_mnist as tg
 from tinygrad_mnist import cores, threads
 from tinygrad_mnist.kernels import spinning
 
-x = tg.tensor(np.random.default_rng(0).standard_normal((700, 700)), requires_grad=True)
+x = tg.tensor(np.random.default_rng(0).standard_normal((300, 300)), requires_grad=True)
 replayed = tg.jit(lambda x: x @ x, pure=True)
 
 def backward():

@@ -77,7 +77,7 @@ def geometries(draw: st.DrawFn) -> tuple[Any, ...]:
     return draw(st.integers(1, 5)), c, k, size, geom, draw(st.sampled_from("fd"))
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     geometries(), st.integers(1, 3), st.booleans(), st.booleans(), st.integers(0, 99),
     st.sampled_from(FORMS),

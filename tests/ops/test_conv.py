@@ -41,19 +41,22 @@ def loops(
 
 
 def transposed(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray, size: Pair, **geometry: object
-) -> np.ndarray:
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, size: Pair, stride: Pair = (1, 1),
+    padding: Pair = (0, 0), dilation: Pair = (1, 1), groups: int = 1,
+) -> np.ndarray:  # fmt: skip
     """The adjoint: each pixel of x adds a multiple of its kernel, in each of the groups."""
-    groups = geometry.pop("groups", 1)
-    zero = np.zeros(w.shape[1] * groups)
-    y = np.zeros((len(x), len(zero), *size))
-    flipped = np.zeros_like(y)
-    kernels = np.concatenate(np.split(w, groups)) if groups > 1 else w
-    for at in np.ndindex(y.shape):
-        flipped[at] = 1
-        y[at] = (loops(flipped, kernels, np.zeros(len(w)), groups=groups, **geometry) * x).sum()
-        flipped[at] = 0
-    return y + b[:, None, None]
+    (n, channels, *number), (_, out, *kernel) = x.shape, w.shape
+    y = np.zeros((n, out * groups, *(m + 2 * p for m, p in zip(size, padding, strict=True))))
+    for c, o, p, q in product(range(channels), range(out), *map(range, kernel)):
+        channel = c // (channels // groups) * out + o
+        starts = p * dilation[0], q * dilation[1]
+        rows, columns = (
+            slice(start, start + step * count, step)
+            for start, step, count in zip(starts, stride, number, strict=True)
+        )
+        y[:, channel, rows, columns] += w[c, o, p, q] * x[:, c]
+    inside = (slice(p, p + m) for m, p in zip(size, padding, strict=True))
+    return y[(..., *inside)] + b[:, None, None]
 
 
 SAME = np.pad(X, [(0, 0), (0, 0), (1, 1), (0, 1)])

@@ -8,17 +8,19 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from tests.properties.domains import ROWS
+from tests.properties.domains import ROWS, Call
 from tests.properties.examples import same_examples
 from tests.properties.test_registry import recorded
 from tinygrad_mnist.autograd import REGISTRY, Tensor, grad
 from tinygrad_mnist.autograd.tensor import unwrap, wrap
 from tinygrad_mnist.ops import table
 from tinygrad_mnist.ops.create import tensor
+from tinygrad_mnist.testing.gradients.problem import same_layout
 from tinygrad_mnist.testing.properties import prove
 from tinygrad_mnist.testing.strategies import tensor_on
 
@@ -167,14 +169,25 @@ def matters(name: str, index: int, kind: Sabotage, function: Any, args: list[Any
     return not all(np.allclose(a, b, 1e-9, 1e-12, equal_nan=True) for a, b in pairs)
 
 
+@cache
+def calls_of(name: str, examples: int, start: int) -> list[Call]:
+    """The same examples for each kind of error and each input."""
+    return same_examples(ROWS[name].calls, examples, start)
+
+
+def fresh(call: Call) -> Call:
+    """The call with arrays of its own, for an error may overwrite them."""
+    return Call(tuple(same_layout(arg, arg.dtype) for arg in call.args), call.kw)
+
+
 def caught(name: str, index: int, kind: Sabotage, examples: int, start: int) -> tuple[int, int]:
     """In how many calls the error made a difference, and in how many of those it was caught."""
     changed = detected = 0
     twice = ROWS[name].order > 1
     if kind is forgetful and not twice:  # there is no second derivative to lose
         return 0, 0
-    for call in same_examples(ROWS[name].calls, examples, start):
-        function, args = recorded(name, call)
+    for call in calls_of(name, examples, start):
+        function, args = recorded(name, fresh(call))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if not matters(name, index, kind, function, args):

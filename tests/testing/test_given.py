@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_mnist as tg
+from tests.properties.examples import same_examples
 from tinygrad_mnist import Tensor, nn
 from tinygrad_mnist.autograd import Function, op
 from tinygrad_mnist.ops import table
@@ -177,7 +178,7 @@ def test_arguments_and_strategies_must_agree() -> None:
 
 
 @given(st.data())
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_tensors_keep_their_promises(data: Any) -> None:
     x = data.draw(tensors(low=-1, high=2, away_from=(0.0, 1.0), gap=0.25))
     a = x.detach().numpy()
@@ -192,16 +193,9 @@ def test_tensors_keep_their_promises(data: Any) -> None:
     assert not data.draw(tensors(dtype=np.int64)).requires_grad
 
 
-def seen(strategy: Any, count: int = 200) -> list[Any]:
-    values = []
-
-    @settings(max_examples=count, database=None)
-    @given(strategy)
-    def look(value: Any) -> None:
-        values.append(value)
-
-    look()
-    return values
+def seen(strategy: Any, count: int = 100) -> list[Any]:
+    """The same examples each time: few are enough, and always are."""
+    return same_examples(strategy, count)
 
 
 def test_tensors_come_in_all_kinds() -> None:
@@ -215,7 +209,7 @@ def test_tensors_come_in_all_kinds() -> None:
 
 
 def test_broadcastable_shapes_broadcast() -> None:
-    for a, b in seen(broadcastable(2), 50):
+    for a, b in seen(broadcastable(2), 30):
         np.broadcast_shapes(a.shape, b.shape)
 
 
@@ -224,19 +218,19 @@ def test_an_empty_range_is_an_error() -> None:
         seen(tensors((2,), low=0.0, high=0.1, away_from=(0.05,)))
 
 
-def test_programs_use_the_registry_and_stay_finite() -> None:
-    drawn = seen(programs(), 300)
+def test_programs_use_the_registry_and_stay_small() -> None:
+    drawn = seen(programs())
     ops = {step.op for program in drawn for step in program.steps}
     assert len(ops) >= 25
-    for program in drawn:
+    for program in [*drawn, *seen(programs(ops=["exp", "square"]), 20)]:
         outputs = program(*program.inputs)
         for out in outputs if isinstance(outputs, tuple) else (outputs,):
-            assert np.all(np.isfinite(out.detach().numpy()))
+            assert np.all(np.abs(out.detach().numpy()) < 100)
 
 
 def test_a_program_reads_like_code() -> None:
     """Its text, run, gives its value."""
-    for program in seen(programs(), 30):
+    for program in seen(programs(), 20):
         names = {"np": np} | {step.op: getattr(table, step.op) for step in program.steps}
         exec(repr(program), names)
         ours, theirs = program(*program.inputs), names["program"](*program.inputs)
@@ -245,7 +239,7 @@ def test_a_program_reads_like_code() -> None:
 
 
 def test_modules_take_their_input() -> None:
-    for model, x in seen(modules(), 50):
+    for model, x in seen(modules(), 20):
         assert isinstance(model, nn.Sequential) and model(x.float()).requires_grad
 
 

@@ -121,6 +121,11 @@ def test_right_derivatives_pass_where_they_are_hard_to_measure(
         assert report, str(report)
 
 
+def test_a_small_derivative_beside_a_large_one_of_another_output() -> None:
+    """One step is 1e-6 of it off, which is nothing of the large one."""
+    assert gradcheck(lambda x: (x.cumsum(0).exp(), x.cumsum(0).tanh()), at(2.0, 2.0, 0.0))
+
+
 FLAT = ("floor", "constant", "softmax of far apart")
 
 

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 TESTS = """
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -42,49 +44,51 @@ def test_nothing_is_loaded_unless_it_is_asked_for():
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # other plugins, installed or not, take seconds
 
 
-def session(
-    folder: Path,
-    *args: str,
-    plugin: str = "tinygrad_mnist.testing.plugin",
-    tests: str = TESTS,
-    **environ: str,
-) -> str:
-    (folder / "test_it.py").write_text(tests)
-    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", plugin]
-    options = ["-p", "no:cacheprovider", "--strict-markers", "--rootdir", str(folder)]
-    done = subprocess.run(
-        [*command, *options, *args, "test_it.py"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **ALONE, **environ},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_fuzz_is_left_out_and_examples_are_counted(tmp_path: Path) -> None:
-    out = session(tmp_path)
-    assert "SEARCHED" not in out and "3 passed, 1 deselected" in out
-    assert "hypothesis tried 24 examples in 2 tests" in out
-
-
 DOOR = "tinygrad_mnist_pytest"
 
 
-def test_the_entry_point_does_nothing_unless_it_is_asked(tmp_path: Path) -> None:
-    assert "1 passed" in session(tmp_path, plugin=DOOR, tests=ASKED)
+def session(
+    folder: Path, *args: str, plugin: str = DOOR, tests: str = TESTS, ini: str = "", **environ: str
+) -> subprocess.Popen[str]:
+    """Start a session with one plugin."""
+    (folder / "test_it.py").write_text(tests)
+    (folder / "pytest.ini").write_text(f"[pytest]\n{ini}")
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", plugin]
+    options = ["-p", "no:cacheprovider", "--strict-markers", "--rootdir", str(folder)]
+    return subprocess.Popen(
+        [*command, *options, *args, "test_it.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **ALONE, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
-def test_the_entry_point_is_asked_by_a_setting(tmp_path: Path) -> None:
-    (tmp_path / "pytest.ini").write_text("[pytest]\ngradients = true")
-    out = session(tmp_path, plugin=DOOR)
-    assert "3 passed, 1 deselected" in out and "hypothesis tried 24 examples in 2 tests" in out
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The output of each session; they run at the same time."""
+    folder, inside = tmp_path_factory.mktemp, "tinygrad_mnist.testing.plugin"
+    sessions = {
+        "plugin": session(folder("plugin"), plugin=inside),
+        "not asked": session(folder("not"), tests=ASKED),
+        "setting": session(folder("setting"), ini="gradients = true"),
+        "twice": session(folder("twice"), "--gradients", "-p", DOOR),
+        "fuzz": session(folder("fuzz"), "-m", "fuzz", plugin=inside, HYPOTHESIS_PROFILE="fuzz"),
+    }
+    texts = {name: each.communicate()[0] for name, each in sessions.items()}
+    assert not any(each.returncode for each in sessions.values()), texts
+    return texts
 
 
-def test_an_entry_point_that_is_asked_twice_counts_each_example_once(tmp_path: Path) -> None:
-    out = session(tmp_path, "--gradients", "-p", DOOR, plugin=DOOR)
-    assert "3 passed, 1 deselected" in out and "hypothesis tried 24 examples in 2 tests" in out
+@pytest.mark.parametrize("way", ["plugin", "setting", "twice"])
+def test_fuzz_is_left_out_and_examples_are_counted_once(way: str, outputs: dict[str, str]) -> None:
+    assert "SEARCHED" not in outputs[way] and "3 passed, 1 deselected" in outputs[way]
+    assert "hypothesis tried 24 examples in 2 tests" in outputs[way]
+
+
+def test_the_entry_point_does_nothing_unless_it_is_asked(outputs: dict[str, str]) -> None:
+    assert "1 passed" in outputs["not asked"]
 
 
 def test_the_entry_point_is_registered() -> None:
@@ -92,6 +96,5 @@ def test_the_entry_point_is_registered() -> None:
     assert project["project"]["entry-points"] == {"pytest11": {"tinygrad-mnist-gradients": DOOR}}
 
 
-def test_fuzz_runs_when_it_is_named(tmp_path: Path) -> None:
-    out = session(tmp_path, "-m", "fuzz", HYPOTHESIS_PROFILE="fuzz")
-    assert "SEARCHED 10000" in out and "1 passed" in out
+def test_fuzz_runs_when_it_is_named(outputs: dict[str, str]) -> None:
+    assert "SEARCHED 10000" in outputs["fuzz"] and "1 passed" in outputs["fuzz"]

@@ -234,20 +234,26 @@ def erfinv(x: Array) -> Array:
                       0.00573950773, -0.0076224613, 0.00943887047, 1.00167406,
                       2.83297682], np.sqrt(np.maximum(w, 5.0)) - 3)  # fmt: skip
     t = np.where(w < 5, near, far) * y
-    for _ in range(4):
+    t = np.where(w > 16, far_inverse(np.log(1 - y)), t)  # Giles's is for single precision
+    for _ in range(2):
         gap = np.where(y < 0.5, erf(t) - y, (1 - y) - erfc(t))
         t = t - gap / (np.exp(-t * t) * (2 / math.sqrt(math.pi)) + t * gap)
     t = np.where(inside, t, np.where(z == 1, np.inf, np.nan))
     return np.copysign(t, x)
 
 
+def far_inverse(log_p: Array) -> Array:
+    """About the inverse of erfc, given the logarithm, where erfc is tiny."""
+    guess = np.sqrt(np.maximum(-log_p, 1.0))
+    return np.sqrt(guess**2 - np.log(guess * math.sqrt(math.pi)))
+
+
 def erfc_inverse(p: Array) -> Array:
     """The inverse of erfc on (0, 1]: erfinv's, and Newton's on the logarithm."""
     t = np.asarray(erfinv(1 - p))
     log_p = np.log(p)
-    guess = np.sqrt(np.maximum(-log_p, 1.0))
-    t = np.where(p < 1e-8, np.sqrt(guess**2 - np.log(guess * math.sqrt(math.pi))), t)
-    for _ in range(4):
+    t = np.where(p < 1e-8, far_inverse(log_p), t)
+    for _ in range(3):
         scaled = erfcx(t)
         t = t + (np.log(scaled) - t * t - log_p) * scaled * (math.sqrt(math.pi) / 2)
     return t

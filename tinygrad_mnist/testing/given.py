@@ -41,11 +41,11 @@ def given_gradients(
 
     >>> import numpy as np
     >>> from tinygrad_mnist.testing import given_gradients, tensors
-    >>> @given_gradients(tensors(low=0.5), value=lambda x: x**1.5)
+    >>> @given_gradients(tensors(low=0.5), value=lambda x: x**1.5, max_examples=20)
     ... def test_power(x):
     ...     return x * x.sqrt()
     >>> test_power()
-    >>> @given_gradients(tensors(), vjp=lambda g, x: g * np.cos(x))
+    >>> @given_gradients(tensors(), vjp=lambda g, x: g * np.cos(x), max_examples=20)
     ... def test_sine(x):
     ...     return np.sin(x)
     >>> test_sine()

@@ -6,7 +6,7 @@ Values are float16 numbers, so that an example is short and the same in float32 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
@@ -63,6 +63,7 @@ def _halves(low: float, high: float) -> Any:
 
 
 LAYOUTS = ("C", "F", "strided", "reversed")
+_ANY_LAYOUT = st.sampled_from(LAYOUTS)
 
 
 def relayout(array: Array, layout: str) -> Array:
@@ -93,16 +94,20 @@ def arrays(
     **bounds: Any,
 ) -> Array:
     """Draw ndarrays, with the options of `tensors`."""
-    shape = draw(shapes() if shape is None else _just(shape))
+    shape = _drawn(draw, shapes() if shape is None else shape)
     dtype = np.dtype(dtype)
     if distinct:
         count = int(np.prod(shape))
         order = draw(st.permutations(range(-(count // 2), count - count // 2)))
         array = np.array(order, dtype).reshape(shape) * dtype.type(0.25)
     else:
-        array = draw(hnp.arrays(dtype, shape, elements=_elements(dtype, elements, bounds)))
-    how = draw(st.sampled_from(LAYOUTS) if layout is None else _just(layout))
-    return relayout(array, how)
+        array = draw(_arrays(dtype, shape, _elements(dtype, elements, bounds)))
+    return relayout(array, _drawn(draw, _ANY_LAYOUT if layout is None else layout))
+
+
+@lru_cache(maxsize=1024)  # as `_numbers`
+def _arrays(dtype: np.dtype[Any], shape: Shape, elements: Any) -> Any:
+    return hnp.arrays(dtype, shape, elements=elements)
 
 
 def _elements(dtype: np.dtype[Any], elements: Any, bounds: dict[str, Any]) -> Any:
@@ -113,7 +118,10 @@ def _elements(dtype: np.dtype[Any], elements: Any, bounds: dict[str, Any]) -> An
     if dtype.kind == "b":
         return st.booleans()
     lowest = 0 if dtype.kind == "u" else -3
-    return st.integers(int(bounds.get("low", lowest)), int(bounds.get("high", 3)))
+    return _integers(int(bounds.get("low", lowest)), int(bounds.get("high", 3)))
+
+
+_integers = cache(st.integers)
 
 
 @st.composite
@@ -143,12 +151,17 @@ def tensors(
     tensor([[0.5, 0.5, 0.5],
             [0.5, 0.5, 0.5]], dtype=float64, requires_grad=True)
     """
-    elements = st.one_of(numbers(low, high), st.sampled_from(SPECIAL)) if special else None
+    elements = _special(low, high) if special else None
     drawn = arrays(
         shape, dtype=dtype, elements=elements, distinct=distinct, layout=layout,
         **({} if special else {"low": low, "high": high, "away_from": away_from, "gap": gap}),
     )  # fmt: skip
     return tensor_on(draw(drawn), requires_grad)
+
+
+@cache
+def _special(low: float, high: float) -> Any:
+    return st.one_of(numbers(low, high), st.sampled_from(SPECIAL))
 
 
 def tensor_on(array: Array, requires_grad: bool | None = None) -> Tensor:
@@ -189,5 +202,5 @@ def as_arrays_of(library: str | Adapter, strategy: Any) -> Any:
     return strategy.map(convert)
 
 
-def _just(value: Any) -> Any:
-    return value if isinstance(value, st.SearchStrategy) else st.just(value)
+def _drawn(draw: st.DrawFn, value: Any) -> Any:
+    return draw(value) if isinstance(value, st.SearchStrategy) else value

@@ -174,7 +174,7 @@ def measure(ruler: Ruler, index: int, analytic: Array) -> Slope:
     if not analytic.size:
         return Slope(*np.zeros((5, *analytic.shape)))
     slope = ruler.jacobian(index, analytic)
-    if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(index):
+    if ruler.may_be_noise(slope, analytic) and ruler.is_rougher(index):
         slope = ruler.jacobian(index, analytic)
     return slope
 
@@ -294,7 +294,8 @@ def check_directions(problem: Problem, how: How, report: Report) -> None:
         for index in directions.keys() - together:
             check_direction(ruler, index, directions[index], v, pulled[index], report)
             if report.failures:
-                locate(problem, how, report)
+                if how.locate:
+                    locate(problem, how, report)
                 return
 
 
@@ -309,7 +310,7 @@ def check_direction(
     name, leaf = ruler.problem.names[index], ruler.problem.leaves[index]
     analytic = np.array([[np.ravel(g) @ np.ravel(u)]], np.float64)
     slope = ruler.along(index, u, v, analytic)
-    if np.any(ruler.objections(slope, analytic)) and ruler.is_rougher(index):
+    if ruler.may_be_noise(slope, analytic) and ruler.is_rougher(index):
         slope = ruler.along(index, u, v, analytic)
     moved = np.flatnonzero(u)
     if slope.kink.any() and len(moved) > 1 and halvings:

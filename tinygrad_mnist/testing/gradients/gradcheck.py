@@ -71,7 +71,9 @@ def gradcheck(
     if check_forward_ad or check_batched_grad or check_batched_forward_grad:
         raise NotImplementedError(_REVERSE_ONLY)
     fast = fast or fast_mode
-    how = How(eps, atol, rtol, nondet_tol, check_grad_dtypes, fast, brief=True)
+    how = How(
+        eps, atol, rtol, nondet_tol, check_grad_dtypes, fast, brief=True, locate=raise_exception
+    )
     return conclude(examine(func, inputs, how, library=library), raise_exception=raise_exception)
 
 
@@ -112,7 +114,9 @@ def gradgradcheck(
     if check_fwd_over_rev or check_batched_grad:
         raise NotImplementedError(_REVERSE_ONLY)
     fast = fast or fast_mode
-    how = How(eps, atol, rtol, nondet_tol, check_grad_dtypes, fast, brief=True)
+    how = How(
+        eps, atol, rtol, nondet_tol, check_grad_dtypes, fast, brief=True, locate=raise_exception
+    )
     return conclude(
         examine(func, inputs, how, 2, grad_outputs, library), raise_exception=raise_exception
     )

@@ -48,6 +48,8 @@ class How(NamedTuple):
     fast: bool = False
     brief: bool = False
     """One step is enough where it agrees: for a verdict, without the measured errors."""
+    locate: bool = True
+    """After a random direction has failed, look for the elements that are wrong."""
 
 
 class Ruler:
@@ -65,9 +67,7 @@ class Ruler:
         curves = [towards(one) for one in units(leaf.shape)]
         sizes = np.abs(np.ravel(leaf)).tolist()
         if self.is_analytic(towards, leaf.shape):
-            exact = np.stack([imaginary_part(curve) for curve in curves], axis=1)
-            none = np.zeros(exact.shape)
-            slope = Slope(exact, none, none != 0, exact.copy(), exact.copy())
+            slope = without_error(np.stack([imaginary_part(curve) for curve in curves], axis=1))
             again = np.any(self.doubts(slope, expected), axis=0)
         else:
             slope, again = Slope(*np.zeros((5, *expected.shape))), np.ones(len(curves), bool)
@@ -81,7 +81,7 @@ class Ruler:
         """Measure the slope of v·outputs along u, as one row and one column."""
         curve = self.problem.moving(index, len(self.middle))(u)
         slope = self.slope(
-            lambda t: np.array([flat(curve(t)) @ v]),
+            lambda t: np.array([np.ravel(curve(t)) @ v]),
             np.array([self.middle @ v]),
             0.0,
             expected[0],
@@ -135,11 +135,19 @@ class Ruler:
             slope = two_step_slope(curve, middle, scale, self.precision, step)
             if not np.any(self.doubts(slope, expected)):
                 return slope._replace(kink=smooth)
+        exact = self.complex_step(curve, middle)
+        if exact is not None and confirmed(exact, slope):  # wrong for both, or right
+            certain = without_error(exact)
+            off = self.objections(slope, expected)
+            if np.all(off >= self.objections(certain, expected)):
+                return certain
         return thorough(curve, middle, size, self.precision, size or None)
 
     def agrees(self, slope: Slope, expected: Array) -> bool:
         """Tell whether a slope is the derivative without doubt, and not the mean of two sides."""
-        if np.any(self.objections(slope, expected)):
+        size = np.abs(slope.value)  # alone: the largest may be that of another output
+        least = self.how.atol + 1e3 * self.precision + self.relative() * size
+        if not np.all(np.abs(expected - slope.value) <= least):
             return False
         room = 1e-2 * np.abs(slope.value) + 1e3 * self.precision
         return bool(np.all(np.abs(slope.right - slope.left) <= room))
@@ -156,17 +164,25 @@ class Ruler:
 
     def is_analytic(self, towards: Any, shape: tuple[int, ...]) -> bool:
         """Tell whether a complex step agrees with differences, along a random direction."""
-        if math.prod(shape) < 3 or self.precision > _DOUBLE:
+        if math.prod(shape) < 3:
             return False
         curve = towards(np.random.default_rng(1).uniform(0.5, 1.5, shape))
+        exact = self.complex_step(curve, self.middle)
+        return exact is not None and confirmed(
+            exact, two_step_slope(curve, self.middle, 1.0, self.precision)
+        )
+
+    def complex_step(self, curve: Curve, middle: Array) -> Array | None:
+        """Return the slopes by a complex step, or None where the function takes none."""
+        if self.precision > _DOUBLE:
+            return None
         with _WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            value = complex_step(curve, self.middle)
-        if value is None:
-            return False
-        slope = two_step_slope(curve, self.middle, 1.0, self.precision)
-        agrees = np.all(np.abs(value - slope.value) <= 10 * slope.error)
-        return bool(agrees) and not slope.kink.any()
+            return complex_step(curve, middle)
+
+    def may_be_noise(self, slope: Slope, expected: Array) -> bool:
+        """Tell whether a slope that disagrees was measured by differences, which show noise."""
+        return bool(np.any(self.objections(slope, expected) & (slope.error > 0)))
 
     def is_rougher(self, index: int) -> bool:
         """Measure the noise; if it is above `precision`, set that, and return True."""
@@ -197,15 +213,17 @@ class Ruler:
         )
         masks = kinks.astype(bool) | ~np.isfinite(errors)
         for mask in np.unique(masks[rows], axis=0)[:_GROUPS]:
-            alike = rows & np.all(masks == mask, axis=1)
+            same = rows & np.all(masks == mask, axis=1)
+            finite, error = np.where(mask, 0.0, values), np.where(mask, 0.0, errors)
             for _ in range(4):
                 u = ~mask * rng.uniform(0.5, 1.5, mask.shape) * rng.choice([-1.0, 1.0], mask.shape)
-                along = thorough(self._all_along(u), self.middle, 0.0, self.precision)
-                added = np.where(mask, 0.0, values) @ u
-                room = np.where(mask, 0.0, errors) @ np.abs(u) + along.error
-                size = np.abs(along.value) + np.abs(np.where(mask, 0.0, values)) @ np.abs(u)
-                apart = np.abs(along.value - added) > 20 * room + 1e-3 * size
-                bent |= alike & (along.kink | apart | vague(along))
+                curve = self._all_along(u)
+                sums = finite @ u, error @ np.abs(u), np.abs(finite) @ np.abs(u)
+                along = two_step_slope(curve, self.middle, 1.0, self.precision)
+                coarse = 20 * along.error > 1e-3 * sums[-1] + 1e3 * self.precision
+                if np.any((coarse | departs(along, *sums))[same]):
+                    along = thorough(curve, self.middle, 0.0, self.precision)
+                    bent |= same & departs(along, *sums)
         return bent
 
     def _all_along(self, u: Array) -> Curve:
@@ -249,6 +267,24 @@ def vague(slope: Slope) -> Array:
     size = np.abs(slope.value)
     largest = np.max(size[np.isfinite(size)], initial=1.0)
     return np.asarray(~(slope.error <= 0.1 * size + 1e-6 * largest))
+
+
+def without_error(value: Array) -> Slope:
+    """Return slopes without an error."""
+    none = np.zeros(value.shape)
+    return Slope(value, none, none != 0, value.copy(), value.copy())
+
+
+def confirmed(exact: Array, slope: Slope) -> bool:
+    """Tell whether differences agree with a complex step, and show no kink."""
+    agree = np.all(np.abs(exact - slope.value) <= 10 * slope.error)
+    return bool(agree) and not slope.kink.any()
+
+
+def departs(along: Slope, added: Array, error: Array, size: Array) -> Array:
+    """Mark the slopes along a direction that are not the sums of those by the elements."""
+    room = 20 * (error + along.error) + 1e-3 * (size + np.abs(along.value))
+    return np.asarray(along.kink | (np.abs(along.value - added) > room) | vague(along))
 
 
 def units(shape: tuple[int, ...]) -> Iterator[Array]:

@@ -32,6 +32,7 @@ Array = np.ndarray[Any, Any]
 Function = Callable[..., Any]
 Pull = Callable[[Sequence[Any]], Sequence[Any]]
 """One cotangent for each output -> one gradient (or None: zero) for each array."""
+_CONTAINERS = (dict, tuple, list)
 Rebuild = Callable[[Sequence[Any]], Any]
 
 
@@ -105,6 +106,10 @@ class Adapter:
 
     def flatten(self, value: Any) -> tuple[list[tuple[str, Any]], Rebuild]:
         """Return the leaves of nested containers with their paths, and a function that rebuilds."""
+        if not isinstance(value, _CONTAINERS):
+            return [("", value)], lambda leaves: leaves[0]
+        if type(value) is tuple and not any(isinstance(item, _CONTAINERS) for item in value):
+            return [(f"[{i}]", item) for i, item in enumerate(value)], tuple
         return list(walked(value)), lambda leaves: rebuilt(value, iter(leaves))
 
     def parameters(self, function: Any, dtype: Any) -> tuple[dict[str, Any], Function]:
