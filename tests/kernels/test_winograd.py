@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tinygrad_mnist import threads
 from tinygrad_mnist.kernels import conv as plain
-from tinygrad_mnist.kernels import parallel, winograd, winograd_rows
+from tinygrad_mnist.kernels import grouped, parallel, winograd, winograd_rows
 from tinygrad_mnist.kernels.conv import Geometry
 from tinygrad_mnist.kernels.scratch import scratch
 
@@ -96,6 +96,7 @@ def test_it_gives_the_plain_sums(
         expected = all_three(*arguments)
     with pytest.MonkeyPatch.context() as patch:
         used = only(patch, form)
+        patch.setattr(grouped, "WIDTH", 0)  # groups that are joined may be too wide for it
         tiles = -(-d.shape[2] // 4) * -(-d.shape[3] // 4)
         for module in FORMS:
             products = block * tiles * w.shape[0] * w.shape[1] // geom.groups
