@@ -680,3 +680,12 @@ def test_fast_finds_what_is_wrong_beside_a_kink(size: int, by: float) -> None:
     for right in (True, False):
         checked = partial(function, by=1.0 if right else by)
         assert right == gradcheck(checked, x.requires_grad_(), fast=True, raise_exception=False)
+
+
+@pytest.mark.filterwarnings("ignore:not differentiable")
+@pytest.mark.parametrize("value", [1e-310, -1e-310, 1e-300, 1e308])
+@pytest.mark.parametrize("function", [tg.abs, tg.square, tg.exp, lambda x: x.abs().log()])
+def test_numbers_at_the_ends_of_the_range_get_a_verdict(function, value):
+    x = tg.tensor([value, 1.0], dtype=tg.float64, requires_grad=True)
+    for fast in (False, True):
+        assert gradcheck(function, [x], fast=fast, raise_exception=False) in (True, False)

@@ -8,6 +8,7 @@ of the two is an estimate of the rest. W. H. Press et al., Numerical Recipes, se
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -127,8 +128,8 @@ def ladder(scale: float, smallest: float | None) -> Array:
     Around zero that value is unknown: then there are 24 steps.
     """
     top = max(1.0, scale if math.isfinite(scale) else 1.0) / 4
-    bottom = min(1.0, smallest or 2.0**-32) * 2.0**-28
-    count = min(24, int(np.ceil(np.log(top / bottom) / np.log(4))) + 1)
+    bottom = max(min(1.0, smallest or 2.0**-32) * 2.0**-28, sys.float_info.min)
+    count = min(24, math.ceil((math.log(top) - math.log(bottom)) / math.log(4)) + 1)
     return top * 0.25 ** np.arange(count)
 
 
