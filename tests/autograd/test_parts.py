@@ -255,3 +255,103 @@ def test_the_loops_that_are_measured_are_as_in_pytorch(name):
     torch = pytest.importorskip("torch")
     ours, theirs = (loops.seconds(t, loops.CASES[name], 6)[:2] for t in (tg, torch))
     assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+# What an outsider tried and what broke
+
+
+def test_a_leaf_that_is_a_view_is_not_written_through_views():
+    base = tg.arange(6.0)
+    for leaf in (base.reshape(2, 3), tg.ones(3, 2).t(), tg.ones(4, 3)[1:3], tg.ones(3)[None]):
+        leaf.requires_grad_()
+        for write in (
+            lambda x: x[0].mul_(2.0), lambda x: x[0][0].fill_(2.0), lambda x: x[...].zero_(),
+            lambda x: x[0].__setitem__(0, x[0, 0] * 2),
+        ):  # fmt: skip
+            with pytest.raises(RuntimeError, match="a view of a leaf Variable that requires grad"):
+                write(leaf)
+        assert leaf.is_leaf
+    beside = base.reshape(2, 3)
+    beside[0].mul_(2.0)  # which is a view of the base and not of the leaf
+    assert beside.tolist() == [[0.0, 2.0, 4.0], [3.0, 4.0, 5.0]]
+
+
+def test_a_retained_gradient_stays_when_its_tensor_is_written():
+    x = tg.ones(3, requires_grad=True)
+    h = x * 1.0
+    h.retain_grad()
+    h.sum().backward(retain_graph=True)
+    h += 1.0
+    assert h.grad.tolist() == [1.0, 1.0, 1.0]
+    h.sum().backward()
+    assert h.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_backward_to_a_computed_tensor_retains_its_gradient():
+    x = tg.ones(2, requires_grad=True)
+    y = x * 1.0
+    (y * 2).sum().backward(inputs=[y])
+    assert y.retains_grad
+    (y * 2).sum().backward()
+    assert y.grad.tolist() == [4.0, 4.0]
+
+
+@pytest.mark.parametrize("function", [tg.relu, tg.nn.functional.leaky_relu])
+def test_slopes_of_rectifiers_are_part_of_a_graph(function):
+    x = tg.randn(3, requires_grad=True)
+    (slope,) = tg.autograd.grad(function(x).sum(), x, create_graph=True)
+    (slope**2).sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_empty_parts_stay_in_the_graph():
+    a, b = tg.zeros(0, requires_grad=True), tg.ones(2, requires_grad=True)
+    tg.cat([a, b, a]).sum().backward()
+    assert (a.grad.shape, b.grad.tolist()) == ((0,), [1.0, 1.0])
+    assert tg.cat([a, tg.ones(2)]).requires_grad
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda y: y.diagonal(), lambda y: y.diagonal(1)[1:], lambda y: y.expand(1, 3, 3),
+        lambda y: y.diagonal().unsqueeze(0), lambda y: y.expand_as(tg.ones(1, 3, 3))[0, 1],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("grad", [False, True])
+def test_views_that_numpy_makes_for_reading_are_written_in_pure_functions(view, grad):
+    w = tg.ones(3, 3, requires_grad=True)
+
+    def step(x):
+        w.grad = None
+        y = x * w if grad else x * 1.0
+        view(y).mul_(3.0)
+        target = view(y)
+        target += 1.0
+        if grad:
+            y.sum().backward()
+        return y.detach()
+
+    jitted = tg.jit(step, pure=True)
+    for _ in range(4):
+        x = tg.randn(3, 3)
+        expected = step(x).tolist(), w.grad.tolist() if grad else None
+        assert (jitted(x).tolist(), w.grad.tolist() if grad else None) == expected
+    assert jitted.programs()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 4, 3), (1, 1, 5), (2, 2, 3, 8), (3, 3, 3)])
+@pytest.mark.parametrize("pure", [False, True])
+def test_products_of_stacks_of_two_shapes(shape, pure):
+    v, w = (tg.randn(*shape, requires_grad=True) for _ in range(2))
+
+    def step():
+        v.grad = w.grad = None
+        (v @ w.mT).square().sum().backward()
+
+    step()
+    expected = v.grad.tolist(), w.grad.tolist()
+    jitted = tg.jit(step, pure=pure)
+    for _ in range(4):
+        jitted()
+        assert (v.grad.tolist(), w.grad.tolist()) == expected

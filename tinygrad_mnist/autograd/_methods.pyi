@@ -17,7 +17,7 @@ class TensorMethods:
     def H(self) -> Tensor: ...  # ops/__init__.py:192
     @property
     def T(self) -> Tensor: ...  # ops/__init__.py:178
-    def __abs__(self) -> Tensor: ...  # ops/table.py:234
+    def __abs__(self) -> Tensor: ...  # ops/table.py:238
     def __add__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __and__(self, b: Any) -> Tensor: ...  # ops/__init__.py:79
     def __array_ufunc__(self, ufunc: Any, method: builtins.str, *inputs: Any, **kw: Any) -> Any: ...  # ops/convert.py:64
@@ -33,7 +33,7 @@ class TensorMethods:
     def __ifloordiv__(self, other: Any) -> Tensor: ...  # ops/table.py:72
     def __imod__(self, other: Any) -> Tensor: ...  # ops/table.py:68
     def __imul__(self, other: Any) -> Tensor: ...  # ops/table.py:54
-    def __invert__(self) -> Tensor: ...  # ops/table.py:544
+    def __invert__(self) -> Tensor: ...  # ops/table.py:548
     def __ipow__(self, exponent: Any) -> Tensor: ...  # ops/elementwise.py:90
     def __isub__(self, other: Any, last: Any = ..., *, alpha: Any = ...) -> Tensor: ...  # ops/elementwise.py:56
     def __itruediv__(self, other: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor: ...  # ops/elementwise.py:72
@@ -71,10 +71,10 @@ class TensorMethods:
     def _is_view(self) -> Any: ...  # ops/legacy.py:239
     def _repr_html_(self) -> builtins.str: ...  # ops/__init__.py:171
     def _values(self) -> Any: ...  # ops/legacy.py:241
-    def abs(self) -> Tensor: ...  # ops/table.py:234
-    def abs_(self) -> Tensor: ...  # ops/table.py:234
-    def absolute(self) -> Tensor: ...  # ops/table.py:234
-    def absolute_(self) -> Tensor: ...  # ops/table.py:234
+    def abs(self) -> Tensor: ...  # ops/table.py:238
+    def abs_(self) -> Tensor: ...  # ops/table.py:238
+    def absolute(self) -> Tensor: ...  # ops/table.py:238
+    def absolute_(self) -> Tensor: ...  # ops/table.py:238
     def acos(self) -> Tensor: ...  # ops/table.py:137
     def acos_(self) -> Tensor: ...  # ops/table.py:137
     def acosh(self) -> Tensor: ...  # ops/table.py:151
@@ -138,25 +138,25 @@ class TensorMethods:
     def bernoulli(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
     def bernoulli_(self, p: builtins.float | None = ..., *, generator: Any = ...) -> Tensor: ...  # ops/random.py:205
     def bincount(self, weights: Tensor | None = ..., minlength: builtins.int = ...) -> Tensor: ...  # ops/histogram.py:27
-    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:541
-    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:541
-    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:549
-    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:549
-    def bitwise_not(self) -> Tensor: ...  # ops/table.py:544
-    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:544
-    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:542
-    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:542
-    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:550
-    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:550
-    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:543
-    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:543
+    def bitwise_and(self, other: Any) -> Tensor: ...  # ops/table.py:545
+    def bitwise_and_(self, other: Any) -> Tensor: ...  # ops/table.py:545
+    def bitwise_left_shift(self, other: Any) -> Tensor: ...  # ops/table.py:553
+    def bitwise_left_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:553
+    def bitwise_not(self) -> Tensor: ...  # ops/table.py:548
+    def bitwise_not_(self) -> Tensor: ...  # ops/table.py:548
+    def bitwise_or(self, other: Any) -> Tensor: ...  # ops/table.py:546
+    def bitwise_or_(self, other: Any) -> Tensor: ...  # ops/table.py:546
+    def bitwise_right_shift(self, other: Any) -> Tensor: ...  # ops/table.py:554
+    def bitwise_right_shift_(self, other: Any) -> Tensor: ...  # ops/table.py:554
+    def bitwise_xor(self, other: Any) -> Tensor: ...  # ops/table.py:547
+    def bitwise_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:547
     def bmm(self, mat2: Tensor) -> Tensor: ...  # ops/matmul.py:68
     def bool(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def broadcast_to(self, size: Any) -> Tensor: ...  # ops/shape.py:228
     def byte(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def cauchy_(self, median: builtins.float = ..., sigma: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:370
-    def ceil(self) -> Tensor: ...  # ops/table.py:237
-    def ceil_(self) -> Tensor: ...  # ops/table.py:237
+    def ceil(self) -> Tensor: ...  # ops/table.py:241
+    def ceil_(self) -> Tensor: ...  # ops/table.py:241
     def char(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def cholesky(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:78
     def cholesky_inverse(self, upper: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:93
@@ -218,13 +218,13 @@ class TensorMethods:
     def double(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def dsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
     def element_size(self) -> builtins.int: ...  # ops/convert.py:151
-    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:531
-    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:531
+    def eq(self, other: Any) -> Tensor: ...  # ops/table.py:535
+    def eq_(self, other: Any) -> Tensor: ...  # ops/table.py:535
     def equal(self, other: Tensor) -> builtins.bool: ...  # ops/compare.py:68
-    def erf(self) -> Tensor: ...  # ops/table.py:230
-    def erf_(self) -> Tensor: ...  # ops/table.py:230
-    def erfc(self) -> Tensor: ...  # ops/table.py:231
-    def erfc_(self) -> Tensor: ...  # ops/table.py:231
+    def erf(self) -> Tensor: ...  # ops/table.py:234
+    def erf_(self) -> Tensor: ...  # ops/table.py:234
+    def erfc(self) -> Tensor: ...  # ops/table.py:235
+    def erfc_(self) -> Tensor: ...  # ops/table.py:235
     def erfinv(self) -> Any: ...  # ops/special.py:38
     def exp(self) -> Tensor: ...  # ops/table.py:120
     def exp2(self) -> Tensor: ...  # ops/table.py:121
@@ -237,8 +237,8 @@ class TensorMethods:
     def exponential_(self, lambd: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:362
     def fill_(self, value: Any) -> Tensor: ...  # ops/inplace.py:331
     def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = ...) -> Tensor: ...  # ops/inplace.py:399
-    def fix(self) -> Tensor: ...  # ops/table.py:239
-    def fix_(self) -> Tensor: ...  # ops/table.py:239
+    def fix(self) -> Tensor: ...  # ops/table.py:243
+    def fix_(self) -> Tensor: ...  # ops/table.py:243
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor: ...  # ops/shape.py:139
     def flip(self, *dims: Any) -> Tensor: ...  # ops/shape.py:297
     def fliplr(self) -> Any: ...  # ops/shape.py:363
@@ -246,8 +246,8 @@ class TensorMethods:
     def float(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def float_power(self, exponent: Any) -> Any: ...  # ops/elementwise.py:288
     def float_power_(self, exponent: Any) -> Any: ...  # ops/elementwise.py:288
-    def floor(self) -> Tensor: ...  # ops/table.py:236
-    def floor_(self) -> Tensor: ...  # ops/table.py:236
+    def floor(self) -> Tensor: ...  # ops/table.py:240
+    def floor_(self) -> Tensor: ...  # ops/table.py:240
     def floor_divide(self, other: Any) -> Tensor: ...  # ops/table.py:72
     def floor_divide_(self, other: Any) -> Tensor: ...  # ops/table.py:72
     def fmax(self, other: Any) -> Tensor: ...  # ops/table.py:97
@@ -260,24 +260,24 @@ class TensorMethods:
     def frac_(self) -> Any: ...  # ops/elementwise.py:290
     def frexp(self) -> Parts: ...  # ops/elementwise.py:215
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = ...) -> Tensor: ...  # ops/index.py:186
-    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:551
-    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:551
-    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:536
-    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:536
+    def gcd(self, other: Any) -> Tensor: ...  # ops/table.py:555
+    def gcd_(self, other: Any) -> Tensor: ...  # ops/table.py:555
+    def ge(self, other: Any) -> Tensor: ...  # ops/table.py:540
+    def ge_(self, other: Any) -> Tensor: ...  # ops/table.py:540
     def geometric_(self, p: builtins.float, *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:380
     def geqrf(self) -> Geqrf: ...  # ops/linalg/older.py:152
     def ger(self, vec2: Tensor) -> Tensor: ...  # ops/matmul.py:104
     def get_device(self) -> Any: ...  # ops/legacy.py:219
-    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:534
-    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:534
-    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:536
-    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:536
-    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:534
-    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:534
+    def greater(self, other: Any) -> Tensor: ...  # ops/table.py:538
+    def greater_(self, other: Any) -> Tensor: ...  # ops/table.py:538
+    def greater_equal(self, other: Any) -> Tensor: ...  # ops/table.py:540
+    def greater_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:540
+    def gt(self, other: Any) -> Tensor: ...  # ops/table.py:538
+    def gt_(self, other: Any) -> Tensor: ...  # ops/table.py:538
     def half(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor: ...  # ops/activation.py:163
-    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:249
-    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:249
+    def heaviside(self, other: Any) -> Tensor: ...  # ops/table.py:253
+    def heaviside_(self, other: Any) -> Tensor: ...  # ops/table.py:253
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor: ...  # ops/histogram.py:50
     def histogram(self, bins: Any, *, range: Any = ..., weight: Tensor | None = ..., density: builtins.bool = ...) -> Histogram: ...  # ops/histogram.py:78
     def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...  # ops/arrange.py:98
@@ -341,9 +341,9 @@ class TensorMethods:
     @property
     def is_xpu(self) -> Tensor: ...  # ops/legacy.py:249
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor: ...  # ops/compare.py:42
-    def isfinite(self) -> Tensor: ...  # ops/table.py:547
-    def isinf(self) -> Tensor: ...  # ops/table.py:546
-    def isnan(self) -> Tensor: ...  # ops/table.py:545
+    def isfinite(self) -> Tensor: ...  # ops/table.py:551
+    def isinf(self) -> Tensor: ...  # ops/table.py:550
+    def isnan(self) -> Tensor: ...  # ops/table.py:549
     def isneginf(self) -> Any: ...  # ops/compare.py:22
     def isposinf(self) -> Any: ...  # ops/compare.py:21
     def isreal(self) -> Tensor: ...  # ops/elementwise.py:246
@@ -353,18 +353,18 @@ class TensorMethods:
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ...) -> ValuesIndices: ...  # ops/statistics.py:88
     @property
     def layout(self) -> Tensor: ...  # ops/legacy.py:244
-    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:552
-    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:552
+    def lcm(self, other: Any) -> Tensor: ...  # ops/table.py:556
+    def lcm_(self, other: Any) -> Tensor: ...  # ops/table.py:556
     def ldexp(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
     def ldexp_(self, other: Any) -> Tensor: ...  # ops/elementwise.py:230
-    def le(self, other: Any) -> Tensor: ...  # ops/table.py:535
-    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:535
+    def le(self, other: Any) -> Tensor: ...  # ops/table.py:539
+    def le_(self, other: Any) -> Tensor: ...  # ops/table.py:539
     def lerp(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
     def lerp_(self, end: Tensor, weight: Any) -> Tensor: ...  # ops/elementwise.py:172
-    def less(self, other: Any) -> Tensor: ...  # ops/table.py:533
-    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:533
-    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:535
-    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:535
+    def less(self, other: Any) -> Tensor: ...  # ops/table.py:537
+    def less_(self, other: Any) -> Tensor: ...  # ops/table.py:537
+    def less_equal(self, other: Any) -> Tensor: ...  # ops/table.py:539
+    def less_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:539
     def lgamma(self) -> Any: ...  # ops/special.py:29
     def log(self) -> Tensor: ...  # ops/table.py:123
     def log10(self) -> Tensor: ...  # ops/table.py:125
@@ -382,20 +382,20 @@ class TensorMethods:
     def logaddexp_(self, other: Any) -> Tensor: ...  # ops/table.py:115
     def logcumsumexp(self, dim: Any) -> Any: ...  # ops/reduce.py:336
     def logdet(self) -> Tensor: ...  # ops/linalg/older.py:71
-    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:537
-    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:537
-    def logical_not(self) -> Tensor: ...  # ops/table.py:540
-    def logical_not_(self) -> Tensor: ...  # ops/table.py:540
-    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:538
-    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:538
-    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:539
-    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:539
+    def logical_and(self, other: Any) -> Tensor: ...  # ops/table.py:541
+    def logical_and_(self, other: Any) -> Tensor: ...  # ops/table.py:541
+    def logical_not(self) -> Tensor: ...  # ops/table.py:544
+    def logical_not_(self) -> Tensor: ...  # ops/table.py:544
+    def logical_or(self, other: Any) -> Tensor: ...  # ops/table.py:542
+    def logical_or_(self, other: Any) -> Tensor: ...  # ops/table.py:542
+    def logical_xor(self, other: Any) -> Tensor: ...  # ops/table.py:543
+    def logical_xor_(self, other: Any) -> Tensor: ...  # ops/table.py:543
     def logit(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logit_(self, eps: builtins.float | None = ...) -> Tensor: ...  # ops/elementwise.py:201
     def logsumexp(self, dim: Dim = ..., keepdim: builtins.bool = ...) -> Tensor: ...  # ops/reduce.py:141
     def long(self, memory_format: Any = ...) -> Tensor: ...  # ops/convert.py:57
-    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:533
-    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:533
+    def lt(self, other: Any) -> Tensor: ...  # ops/table.py:537
+    def lt_(self, other: Any) -> Tensor: ...  # ops/table.py:537
     def lu(self, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...  # ops/linalg/older.py:131
     def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor: ...  # ops/linalg/older.py:138
     @property
@@ -444,8 +444,8 @@ class TensorMethods:
     @property
     def nbytes(self) -> builtins.int: ...  # ops/__init__.py:166
     def ndimension(self) -> Any: ...  # ops/legacy.py:194
-    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:532
-    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:532
+    def ne(self, other: Any) -> Tensor: ...  # ops/table.py:536
+    def ne_(self, other: Any) -> Tensor: ...  # ops/table.py:536
     def neg(self) -> Tensor: ...  # ops/table.py:56
     def neg_(self) -> Tensor: ...  # ops/table.py:56
     def negative(self) -> Tensor: ...  # ops/table.py:56
@@ -457,14 +457,14 @@ class TensorMethods:
     def new_ones(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:189
     def new_tensor(self, data: Any, *, dtype: Any = ...) -> Tensor: ...  # ops/create.py:171
     def new_zeros(self, *size: Any, dtype: Any = ...) -> Tensor: ...  # ops/create.py:183
-    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:553
-    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:553
+    def nextafter(self, other: Any) -> Tensor: ...  # ops/table.py:557
+    def nextafter_(self, other: Any) -> Tensor: ...  # ops/table.py:557
     def nonzero(self, *, as_tuple: builtins.bool = ...) -> Any: ...  # ops/index.py:351
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = ...) -> Tensor: ...  # ops/scattering.py:310
     def norm(self, p: Any = ..., dim: Dim = ..., keepdim: builtins.bool = ..., dtype: Any = ...) -> Tensor: ...  # ops/reduce.py:264
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Any = ...) -> Tensor: ...  # ops/inplace.py:350
-    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:532
-    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:532
+    def not_equal(self, other: Any) -> Tensor: ...  # ops/table.py:536
+    def not_equal_(self, other: Any) -> Tensor: ...  # ops/table.py:536
     def numel(self) -> builtins.int: ...  # ops/convert.py:136
     def orgqr(self, input2: Any) -> Any: ...  # ops/linalg/older.py:67
     def ormqr(self, tau: Tensor, other: Tensor, left: builtins.bool = ..., transpose: builtins.bool = ...) -> Tensor: ...  # ops/linalg/older.py:162
@@ -531,7 +531,7 @@ class TensorMethods:
     def sigmoid_(self) -> Tensor: ...  # ops/table.py:157
     def sign(self) -> Tensor: ...  # ops/elementwise.py:33
     def sign_(self) -> Tensor: ...  # ops/elementwise.py:33
-    def signbit(self) -> Tensor: ...  # ops/table.py:548
+    def signbit(self) -> Tensor: ...  # ops/table.py:552
     def sin(self) -> Tensor: ...  # ops/table.py:131
     def sin_(self) -> Tensor: ...  # ops/table.py:131
     def sinc(self) -> Tensor: ...  # ops/table.py:139
@@ -590,8 +590,8 @@ class TensorMethods:
     def triu_(self, diagonal: Any = ...) -> Any: ...  # ops/diagonal.py:83
     def true_divide(self, other: Any) -> Any: ...  # ops/elementwise.py:284
     def true_divide_(self, other: Any) -> Any: ...  # ops/elementwise.py:284
-    def trunc(self) -> Tensor: ...  # ops/table.py:239
-    def trunc_(self) -> Tensor: ...  # ops/table.py:239
+    def trunc(self) -> Tensor: ...  # ops/table.py:243
+    def trunc_(self) -> Tensor: ...  # ops/table.py:243
     def type(self, dtype: Any = ..., non_blocking: builtins.bool = ...) -> Any: ...  # ops/legacy.py:50
     def type_as(self, other: Tensor) -> Tensor: ...  # ops/convert.py:121
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]: ...  # ops/join.py:162

@@ -128,5 +128,5 @@ def become(tensor: Tensor, node: Any) -> None:
         if isinstance(node, Node):
             if node.hooks is None:
                 node.hooks = Hooks()
-            node.hooks.retain = True
+            node.hooks.retain, node.hooks.grad = True, before.hooks.grad
     tensor._node = node

@@ -178,6 +178,18 @@ def take_layout(tensor: Tensor, value: Any) -> None:
 supplied.take_layout = take_layout
 
 
+def _goes_through_leaf(origin: Origin) -> bool:
+    """Tell whether a view was made of a leaf, that is itself a view."""
+    for ref in views_of(origin.base):
+        view = ref()
+        if view is None or not isinstance(view._node, Leaf) or (leaf := origin_of(view)) is None:
+            continue
+        way = origin.way[: len(leaf.way)]
+        if len(way) == len(leaf.way) and all(a is b for a, b in zip(leaf.way, way, strict=True)):
+            return True
+    return False
+
+
 def check_allowed(tensor: Tensor) -> None:
     """Raise RuntimeError where a write may not be recorded."""
     if layout.PAIRS:
@@ -190,7 +202,7 @@ def check_allowed(tensor: Tensor) -> None:
         )
     if origin is None:
         return
-    if isinstance(origin.base._node, Leaf):
+    if isinstance(origin.base._node, Leaf) or _goes_through_leaf(origin):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. "
             "Write under no_grad(), or out of place."

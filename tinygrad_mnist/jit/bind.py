@@ -197,7 +197,7 @@ class Binding:
         self._add_outward(EffectStep(effect, [part[0] for part in parts], grads))
 
     def _bind_write(self, entry: Write) -> None:
-        target, value = self.at(entry.target), self.at(entry.value)
+        target, value = to_be_written(self.at(entry.target)), self.at(entry.value)
         root = self.root(entry.target)
         copy = partial(np.copyto, target, value, casting="unsafe")
         if root in self.fed:  # the argument's copy, and then the argument
@@ -350,6 +350,14 @@ def copy_results(outs: tuple[Array, ...], kernel: Any, args: Any, kw: Any) -> No
 def out_argument(op: Op, outs: tuple[Array, ...]) -> Any:
     """Return the `out` of a kernel: one array, or a tuple where the kernel has residuals."""
     return outs if op.residual else outs[0]
+
+
+def to_be_written(target: Array) -> Array:
+    """Return a view that can be written to; NumPy makes some, as diagonals, for reading alone."""
+    if not target.flags.writeable:
+        target = target.view()
+        target.setflags(write=True)
+    return target
 
 
 def takes_in_place(kernel: Any) -> bool:

@@ -238,7 +238,8 @@ def _spread(step: Any) -> Iterator[Step]:
 
 def _narrow(step: partial[Any]) -> tuple[int, Array, Array] | None:
     """Return the number of an operand to copy, the operand and the step's result; or None."""
-    is_binary = isinstance(step.func, np.ufunc) and (step.func.nin, step.func.nout) == (2, 1)
+    f = step.func
+    is_binary = isinstance(f, np.ufunc) and (f.nin, f.nout, f.signature) == (2, 1, None)
     if not is_binary or step.keywords or not all(isinstance(a, np.ndarray) for a in step.args):
         return None
     *operands, out = step.args

@@ -58,7 +58,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         raise ShapeError("cat(): expected a non-empty list of Tensors")
     xs = of_one_dtype([x if isinstance(x, Tensor) else tensor_of(x) for x in tensors])
     shapes = [x._data.shape for x in xs]
-    if (0,) in shapes:
+    if (0,) in shapes and any(len(shape) != 1 for shape in shapes):
         xs = [x for x, shape in zip(xs, shapes, strict=True) if shape != (0,)] or xs[:1]
         shapes = [x._data.shape for x in xs]
     if () in shapes:

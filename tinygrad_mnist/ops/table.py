@@ -153,7 +153,7 @@ atanh = elementwise(np.arctanh, also="arctanh", x=lambda g, x: g / (1 - x * x))
 
 # Activations and special functions (kernels/activation.py)
 relu: OpCall = elementwise(activation.relu, x=lambda g, y: gate(g, y))
-gate: OpCall = op(activation.gate, d=lambda g, at: gate(g, at))
+gate: OpCall = op(activation.gate, d=lambda g, at: gate(g, at), at=lambda g: nothing(g))
 sigmoid: OpCall = elementwise(activation.sigmoid, x=lambda g, y: sigmoid_back(g, y))
 sigmoid_back: OpCall = op(
     activation.sigmoid_back,
@@ -211,7 +211,11 @@ hardswish_back: OpCall = op(
     d=lambda g, x: hardswish_back(g, x),
     x=lambda g, d, x: strictly_between(g * d, x, low=-3.0, high=3.0) / 3.0,
 )
-leaky_back: OpCall = op(activation.leaky_back, d=lambda g, x, slope: leaky_back(g, x, slope=slope))
+leaky_back: OpCall = op(
+    activation.leaky_back,
+    d=lambda g, x, slope: leaky_back(g, x, slope=slope),
+    x=lambda g: nothing(g),
+)
 gelu_tanh = op(activation.gelu_tanh, x=lambda g, x: gelu_tanh_back(g, x))
 gelu_tanh_back: OpCall = op(
     activation.gelu_tanh_back,
