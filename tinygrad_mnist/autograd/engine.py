@@ -222,7 +222,6 @@ def _backward(
             accumulate(node, g, owned=True, record=create_graph)
         elif node.hooks is None or not node.hooks.retain:  # else run_hooks has done it
             retain(node, g)
-            node.hooks.retain = True  # a walk without `inputs` goes on adding, as in PyTorch
 
 
 supplied.backward = backward

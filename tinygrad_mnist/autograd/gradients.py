@@ -27,8 +27,9 @@ def run_hooks(node: AnyNode, g: Any) -> Any:
 
 
 def retain(node: Node, g: Any) -> None:
-    """Add `g` to the `.grad` of a computed Tensor."""
+    """Add `g` to the `.grad` of a computed Tensor, and go on adding."""
     node.hooks = Hooks() if node.hooks is None else node.hooks
+    node.hooks.retain = True
     grad = g if isinstance(g, Tensor) else wrap(g)
     before = node.hooks.grad
     node.hooks.grad = grad if before is None else supplied.add(before, grad)
