@@ -355,3 +355,66 @@ def test_products_of_stacks_of_two_shapes(shape, pure):
     for _ in range(4):
         jitted()
         assert (v.grad.tolist(), w.grad.tolist()) == expected
+
+
+def test_a_part_of_a_leaf_is_not_written_to_itself():
+    x = tg.ones(3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        x[0] = x[0]
+
+
+@pytest.mark.parametrize("count", [3, 70, 900])
+@pytest.mark.parametrize("low", [0, -500])
+def test_rows_are_added_to_those_that_are_there(count, low):
+    rng = np.random.default_rng(count)
+    x, rows = rng.normal(size=(500, 3)), rng.normal(size=(count, 3))
+    index = rng.integers(low, 500, count)
+    expected = x.copy()
+    np.add.at(expected, index, rows)
+    assert np.allclose(table.add_rows(x, rows, index), expected, rtol=1e-12)
+    assert table.add_rows.op.kernel(x, rows, index, out=x) is x
+    assert np.allclose(x, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_elements_are_added_to_those_that_are_there(count, order):
+    rng = np.random.default_rng(count)
+    x, part = np.array(rng.normal(size=(3, 5)), order=order), rng.normal(size=(3, count))
+    index = rng.integers(0, 5, (3, count))
+    expected = x.copy()
+    for at in np.ndindex(index.shape):
+        expected[at[0], index[at]] += part[at]
+    assert np.allclose(table.add_gathered(x, part, index, axis=1), expected, rtol=1e-12)
+
+
+def factor_of_what_was_written(x, w, u):
+    y = (x * 0.3).exp()
+    y.mul_(w)
+    return y * y
+
+
+def written_whole_and_in_part(x, w, u):
+    y = x.clone()
+    view = y[...]
+    y.add_(u)
+    view[-1] = w[0] * 2
+    return y * y + view * view
+
+
+@pytest.mark.parametrize("function", [factor_of_what_was_written, written_whole_and_in_part])
+def test_each_call_of_a_pure_function_has_its_own_gradients(function):
+    w, u = (tg.tensor([1.0, 2.0, 3.0], requires_grad=True) for _ in range(2))
+
+    def step(x):
+        w.grad = u.grad = None
+        (function(x, w, u).sum() + u.sum() * 0).backward()
+
+    jitted = tg.jit(step, pure=True)
+    for k in range(5):
+        x = tg.tensor([0.1 * k, 1.0, 2.0])
+        step(x)
+        expected = w.grad.tolist(), u.grad.tolist()
+        jitted(x)
+        assert (w.grad.tolist(), u.grad.tolist()) == expected
+    assert jitted.programs()
