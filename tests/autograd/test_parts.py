@@ -402,7 +402,18 @@ def written_whole_and_in_part(x, w, u):
     return y * y + view * view
 
 
-@pytest.mark.parametrize("function", [factor_of_what_was_written, written_whole_and_in_part])
+def copied_from_a_view_and_written(x, w, u):
+    y = w - x * 2
+    view, copy = y[...], w * 1
+    copy.copy_(view)
+    view.add_(u, alpha=2)
+    return copy * copy + u * u + (view[1:] ** 2).sum()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [factor_of_what_was_written, written_whole_and_in_part, copied_from_a_view_and_written],
+)
 def test_each_call_of_a_pure_function_has_its_own_gradients(function):
     w, u = (tg.tensor([1.0, 2.0, 3.0], requires_grad=True) for _ in range(2))
 
