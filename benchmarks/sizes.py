@@ -135,6 +135,8 @@ def images(t: Any, _: Inputs) -> Iterator[tuple[str, Case]]:
          {"padding": 1, "stride": 2}),
         ("conv2d depthwise", f.conv2d, (16, 64, 16, 16), (64, 1, 3, 3),
          {"padding": 1, "groups": 64}),
+        ("conv2d in groups of four", f.conv2d, (32, 128, 16, 16), (128, 4, 3, 3),
+         {"padding": 1, "groups": 32}),
         ("conv2d first", f.conv2d, (64, 1, 28, 28), (10, 1, 5, 5), {}),
         ("conv_transpose2d", f.conv_transpose2d, (16, 256, 4, 4), (256, 128, 4, 4),
          {"padding": 1, "stride": 2}),

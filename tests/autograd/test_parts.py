@@ -1,4 +1,4 @@
-"""Gradients of parts: a loop over the parts of an array takes as long as they are long together."""
+"""Gradients of the parts of one array are added where they belong, and writes erase in place."""
 
 import numpy as np
 import pytest

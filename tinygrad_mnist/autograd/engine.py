@@ -137,7 +137,7 @@ def erase(
     """Go back through a write: the part that was written goes to the value, the rest to x.
 
     The rest is left where it is, with zeros in place of that part, where nothing else looks at it.
-    So a loop that writes the parts of an array takes as long as they are long together.
+    So a loop that writes slices of an array takes as long as they are long together.
     """
     op = node.op
     x, value = (p if useful is None or p in useful else None for p in (*parents, None)[:2])

@@ -26,10 +26,9 @@ Array = np.ndarray[Any, Any]
 def written(
     tensor: Tensor, node: Any, op: Op, *, foreign: bool, way: Way = (), array: Array | None = None
 ) -> None:
-    """Record that a value, which came from `node`, was written over all of `tensor`.
+    """Record that a value, which came from `node`, was written over `tensor` or a part of it.
 
-    Or over a part of it: the `array` at the end of a `way` from it.
-
+    A part is the `array` at the end of a `way` from the Tensor; without a way it is all of it.
     `op` is `assign_view`: base with value at the end of a way. Where the value is `foreign`, not
     computed from the Tensor, backward still visits the Tensor's history, with a gradient of zero.
     """

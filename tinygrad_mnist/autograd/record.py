@@ -383,11 +383,11 @@ def op(
     several rules need is defined in `common`, as a rule, and computed once per visit. `view` means
     that the output may share memory with the input; `draws`, that the kernel draws random numbers,
     so every call gives another answer; `again`, that an output which was written in place is
-    computed again for backward: PyTorch does not save that output at all; `onto`, an op of (sum,
-    g, settings) that adds the input's gradient to a sum that it is a small part of; `erases`, that
-    the first rule is the op itself with zeros written, so a gradient that nothing else needs is
-    written to; `called`, the public name of the op in messages, `grad_fn` and `print(step)`, where
-    the table has another one.
+    computed again for backward: PyTorch does not save that output at all; `onto`, an op of a
+    sum, of g, and of arguments of this op by name, that adds the input's gradient to the sum, of
+    which it is a small part; `erases`, that the rule of the first of two inputs is the op itself,
+    writing zeros: a gradient that nothing else needs is then written to; `called`, the public name
+    of the op in messages, `grad_fn` and `print(step)`, where the table has another one.
 
     The op takes and returns ndarrays, or, as soon as one argument is a Tensor, Tensors.
     """

@@ -89,9 +89,9 @@ def _run(argv: Sequence[str] | None) -> int:
             arguments = list(sys.argv[1:] if argv is None else argv)
             if not ranks.has_part(arguments):
                 return 0
-            first = arguments[:1]  # the parser of all commands takes longer than many a command
-            names = first if set(first) & set(COMMANDS) else COMMANDS
-            args = parser(names).parse_args(arguments)
+            # The parser of all commands takes longer than many a command
+            first = [name for name in arguments[:1] if name in COMMANDS]
+            args = parser(first or COMMANDS).parse_args(arguments)
             _check_names(args)
             with hushed() if getattr(args, "quiet", False) else contextlib.nullcontext():
                 code: int = args.run(args)
